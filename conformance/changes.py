@@ -1,0 +1,76 @@
+"""JSON Patch (RFC 6902) and JSON Pointer (RFC 6901): the only module that imports jsonpatch."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, cast
+
+import jsonpatch
+
+if TYPE_CHECKING:
+    from conformance.model import Json, JsonObject, Operations
+
+
+def apply(document: Json, operations: Operations) -> Json:
+    """
+    A copy of ``document`` with ``operations`` applied in order.
+
+    Raises ValueError when an operation does not fit the document.
+    """
+    if not operations:
+        return copy.deepcopy(document)
+    try:
+        return cast("Json", jsonpatch.apply_patch(document, list(operations)))
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError) as error:
+        raise ValueError(f"{operations[0]}: {error}") from error
+
+
+def tokens(pointer: str) -> list[str]:
+    """The unescaped reference tokens of a JSON Pointer; none for the whole document."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def pointer(parts: list[str]) -> str:
+    """The JSON Pointer of reference tokens."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+_MISSING = object()
+
+
+def _step(value: object, token: str) -> object:
+    if isinstance(value, dict):
+        return cast("JsonObject", value).get(token, _MISSING)
+    if isinstance(value, list) and token.isdigit() and int(token) < len(cast("list[Json]", value)):
+        return cast("list[Json]", value)[int(token)]
+    return _MISSING
+
+
+def exists(document: Json, place: str) -> bool:
+    """Whether a JSON Pointer leads to something in ``document`` (``null`` counts)."""
+    value: object = document
+    for token in tokens(place):
+        value = _step(value, token)
+    return value is not _MISSING
+
+
+def read(document: Json, place: str) -> Json:
+    """What a JSON Pointer leads to. Raises LookupError when that is nothing."""
+    value: object = document
+    for token in tokens(place):
+        value = _step(value, token)
+    if value is _MISSING:
+        raise LookupError(f"{place}: not in the document")
+    return cast("Json", value)
+
+
+def moved(operations: Operations, prefix: str) -> Operations:
+    """The same operations with their pointers below ``prefix``."""
+    result: list[JsonObject] = []
+    for operation in operations:
+        step = dict(operation)
+        for key in ("path", "from"):
+            if key in step:
+                step[key] = f"{prefix}{step[key]}"
+        result.append(step)
+    return tuple(result)

@@ -1,0 +1,269 @@
+"""The plain values that everything else passes around: frozen, without sockets, clocks or files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# The full recursive alias is for readers and type checkers; nothing evaluates it.
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+JsonObject: TypeAlias = "dict[str, Json]"
+# One RFC 6902 operation, for example {"op": "remove", "path": "/customer"}.
+Operations: TypeAlias = "tuple[JsonObject, ...]"
+
+
+class Level(StrEnum):
+    """How strongly the documentation states a requirement."""
+
+    MUST = "must"
+    SHOULD = "should"
+    SILENT = "silent"
+    CONTRADICTORY = "contradictory"
+
+
+class Expect(StrEnum):
+    """What a case expects of the endpoint."""
+
+    ACCEPT = "accept"  # taken: a documented success
+    REFUSE = "refuse"  # refused for what the body says
+    DENY = "deny"  # refused for who asks: any status but a success or a server error
+    OBSERVE = "observe"  # whatever it does is recorded
+    CONSISTENT = "consistent"  # the same as the other cases of its group
+
+
+class Verdict(StrEnum):
+    """The verdicts, worst first: a requirement has the worst of its cases."""
+
+    VIOLATION = "violation"
+    INCONCLUSIVE = "inconclusive"
+    ADVISORY = "advisory"
+    CONFORMANT = "conformant"
+    OBSERVED = "observed"
+    NOT_APPLICABLE = "not-applicable"
+    UNTESTED = "untested"
+
+
+WORST_FIRST: tuple[Verdict, ...] = tuple(Verdict)
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The worst of ``verdicts``; ``untested`` when there is none."""
+    return min(verdicts, key=WORST_FIRST.index, default=Verdict.UNTESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One documented fact. ``source`` says where the documentation states it."""
+
+    id: str
+    level: Level
+    area: str
+    title: str
+    source: str
+    untestable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """
+    How one order is made: where it starts, and what is prepared before the one change.
+
+    ``start`` is ``plain``, ``minimal`` or ``full``; ``given`` is a JSON Patch that the
+    accepted twin has too. Two recipes without a change that are equal make twins.
+    """
+
+    start: str = "plain"
+    country: str = ""
+    currency: str = ""
+    lines: int = 1
+    given: Operations = ()
+    # Members taken from the full order when the start lacks them (JSON Pointers).
+    carry: tuple[str, ...] = ()
+    # Members left out of the start (JSON Pointers).
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One request of a case.
+
+    ``slots`` is the composition of the batch: ``good``, ``changed``, ``same`` or
+    ``same-changed``, one word an order. ``scope`` says what ``change`` points into: the
+    changed ``order``, the whole ``body`` or the ``request`` document.
+    """
+
+    slots: tuple[str, ...] = ("changed",)
+    change: Operations = ()
+    scope: str = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """
+    One question to the endpoint: requirement × operation × batch.
+
+    ``reading`` marks a value that lenient parsers take: taking it is advisory at most.
+    ``twin`` is the id of the accepted counterpart (``control`` for the plain batch).
+    ``reads`` names cases whose exchanges are looked at instead of sending anything.
+    ``excluded`` says why the case is not applicable in this run, or is empty.
+    """
+
+    id: str
+    requirement: Requirement
+    operation: str
+    expect: Expect
+    recipe: Recipe = Recipe()
+    steps: tuple[Step, ...] = (Step(),)
+    parallel: bool = False
+    reading: bool = False
+    twin: str = "control"
+    group: str = ""
+    reads: tuple[str, ...] = ()
+    standing: str = ""
+    policy: str = ""
+    answers_form: bool = False
+    rank: int = 50
+    needs: tuple[str, ...] = ()
+    why: str = ""
+    site: str = ""
+    excluded: str = ""
+
+    @property
+    def sends(self) -> bool:
+        """Whether the case has requests of its own."""
+        return not (self.reads or self.standing or self.excluded)
+
+    @property
+    def orders(self) -> int:
+        """How many orders the endpoint may create for this case."""
+        if not self.sends or self.expect is Expect.DENY:
+            return 0
+        counts = [len(step.slots) for step in self.steps]
+        if self.expect in (Expect.ACCEPT, Expect.OBSERVE):
+            return sum(counts)
+        if self.expect is Expect.CONSISTENT:
+            return sum(counts) - 1
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    A request as it is composed, before secrets: they stand in it as ``{{name}}`` and are put in on the wire.
+
+    ``path`` begins with a slash and is relative to the endpoint, except after ``root``,
+    where it is relative to the host.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    root: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back. ``body`` is decoded of transfer and content coding; ``truncated`` if it passed the limit."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    truncated: bool = False
+
+    def header(self, name: str) -> str:
+        """The first value of a header, by any letter case, or an empty string."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no answer: ``kind`` is ``connect``, ``timeout``, ``broken`` or ``credentials``."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and what came of it. Exactly one of ``response`` and ``trouble`` is set. Times are UTC."""
+
+    id: str
+    operation: str
+    request: Request
+    sent_at: datetime
+    duration_ms: float
+    response: Response | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """
+    An exchange with what it was for: everything a verdict needs.
+
+    ``purpose`` is ``control``, ``probe``, ``pack``, ``twin``, ``case`` or ``confirm``.
+    ``atoms`` names, order by order, what each order of the batch stands for (a case id,
+    a twin id, ``control``, or nothing for a filler). ``change`` is the JSON Patch against
+    the twin's request that this request makes, pointers into the body or, where
+    ``change_of`` says so, into the request document.
+    """
+
+    exchange: Exchange
+    purpose: str
+    atoms: tuple[str, ...]
+    step: int = 0
+    attempt: int = 0
+    change: Operations = ()
+    change_of: str = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference between what was expected and what was got."""
+
+    where: str
+    expected: str
+    got: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict of one case with what it rests on."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+    exchange_ids: tuple[str, ...] = ()
+    order_index: int | None = None
+    reason: str = ""
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The business facts of the account under test; never a secret."""
+
+    facts: dict[str, Json] = field(default_factory=dict)
+
+    def get(self, key: str) -> Json:
+        """
+        The fact at a dotted key (``merchant_ids.1``), or None.
+
+        An empty list, an empty text and ``false`` count as not given.
+        """
+        value: Json = self.facts
+        for part in key.split("."):
+            if isinstance(value, dict):
+                value = value.get(part)
+            elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+                value = value[int(part)]
+            else:
+                return None
+        return value or None
