@@ -89,7 +89,7 @@ def offers(catalogue: Sequence[Product]) -> tuple[Offer, ...]:
 # fmt: off
 _TABLE = (
     ("MUG-35", "Stoneware mug 350 ml", "White/Sage/Slate/Ochre", "Glazed stoneware, safe in the dishwasher.", "0.38", "691200", "PT", "9.50", "16.00"),
-    ("BWL-18", "Porcelain bowl 18 cm", "White/Blue/Grey/Green", "Deep bowl for soup or cereal.", "0.52", "691110", "PT", "12.00", "22.00"),
+    ("BWL-18", "Porcelain bowl 18 cm", "White/Blue/Ink/Green", "Deep bowl for soup or cereal.", "0.52", "691110", "PT", "12.00", "22.00"),
     ("BRD-40", "Bamboo chopping board", "Small/Medium/Large/Extra large", "Oiled bamboo with a juice groove.", "0.95", "441911", "VN", "14.00", "32.00"),
     ("BTL-75", "Steel water bottle 750 ml", "Black/Silver/Navy/Coral", "Insulated, keeps cold for a day.", "0.36", "732393", "CN", "18.00", "29.00"),
     ("TWL-BA", "Cotton bath towel", "White/Sand/Teal/Charcoal", "Terry cotton, 70 x 140 cm.", "0.60", "630260", "TR", "15.00", "28.00"),

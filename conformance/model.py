@@ -72,14 +72,15 @@ class Recipe:
     """
     How one order is made: where it starts, and what is prepared before the one change.
 
-    ``start`` is ``plain``, ``minimal`` or ``full``; ``given`` is a JSON Patch that the
-    accepted twin has too. Two recipes without a change that are equal make twins.
+    ``start`` is ``plain``, ``minimal`` or ``full``; ``free`` makes every amount zero;
+    ``given`` is a JSON Patch that the accepted twin has too. Cases of equal recipes are twins.
     """
 
     start: str = "plain"
     country: str = ""
     currency: str = ""
     lines: int = 1
+    free: bool = False
     given: Operations = ()
     # Members taken from the full order when the start lacks them (JSON Pointers).
     carry: tuple[str, ...] = ()
@@ -211,17 +212,19 @@ class Record:
 
     ``purpose`` is ``control``, ``probe``, ``pack``, ``twin``, ``case`` or ``confirm``.
     ``atoms`` names, order by order, what each order of the batch stands for (a case id,
-    a twin id, ``control``, or nothing for a filler). ``change`` is the JSON Patch against
-    the twin's request that this request makes, pointers into the body or, where
-    ``change_of`` says so, into the request document.
+    a twin id, ``control``, or nothing for a filler); ``case`` is the case that the request
+    as a whole is about, if it is about one. ``changes`` are the JSON Patches against the
+    twins' requests, by atom or case: pointers into the body or, where ``change_of`` says
+    so, into the request document.
     """
 
     exchange: Exchange
     purpose: str
-    atoms: tuple[str, ...]
+    atoms: tuple[str, ...] = ()
+    case: str = ""
     step: int = 0
-    attempt: int = 0
-    change: Operations = ()
+    orders: int = 0
+    changes: dict[str, Operations] = field(default_factory=dict["str", "Operations"])
     change_of: str = "body"
 
 

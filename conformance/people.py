@@ -202,7 +202,9 @@ _DOMAINS = ("example.com", "example.org", "example.net")
 # Faker's English streets ("Derek Mountain", "Emily Stravenue") are no addresses; a surname and one of these is.
 _ENGLISH_STREETS = ("Street", "Road", "Avenue", "Lane", "Close", "Drive", "Place", "Way")
 # Letters that Unicode does not take apart.
-_FOLDED = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "œ": "oe", "đ": "d"})
+_FOLDED = str.maketrans(
+    {"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "đ": "d", "Đ": "D"}
+)
 _LOCK = threading.Lock()
 
 

@@ -101,6 +101,7 @@ class Provider:
     account_keys: dict[str, JsonObject]
     auth: Auth
     operations: tuple[Operation, ...]
+    reference: JsonObject
     folders: PackFolders
 
     @property
@@ -156,6 +157,7 @@ def load(name: str, revision: str = "") -> Provider:
             ),
         ),
         operations=operations,
+        reference=data.get("reference", {}),
         folders=folders,
     )
 

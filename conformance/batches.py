@@ -1,0 +1,167 @@
+"""Batches: orders composed into requests, with the one change that a case is about."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+
+from conformance import changes, envelope, values
+from conformance.model import Json, JsonObject, Operations, Recipe, Request
+from conformance.orders import OrderMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from conformance.model import Case, Step
+    from conformance.plan import Atom
+    from conformance.providers import Operation, Provider
+    from conformance.suite import Suite
+    from conformance.values import Scope
+
+PLAIN = Recipe()
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """
+    A request ready to be sent, with what its orders stand for.
+
+    ``orders`` are the orders before anything was done to the body itself; ``atoms``,
+    ``case``, ``changes`` and ``change_of`` are those of a Record.
+    """
+
+    operation: str
+    request: Request
+    orders: tuple[Json, ...]
+    atoms: tuple[str, ...] = ()
+    case: str = ""
+    changes: dict[str, Operations] = field(default_factory=dict["str", "Operations"])
+    change_of: str = "body"
+
+
+class Composer:
+    """
+    Composes the requests of one run.
+
+    Equal arguments give equal bytes: values depend on (seed, token, case, attempt, instant).
+    """
+
+    def __init__(self, suite: Suite, seed: int, token: str) -> None:
+        self._provider: Provider = suite.provider
+        self._maker = OrderMaker(suite.provider.main, suite.account, seed, token)
+
+    def start_full(self) -> None:
+        """From now on a plain order is the full one, because the endpoint refuses the plain one."""
+        self._maker.plain_start = "full"
+
+    def orders(self, atoms: Sequence[Atom], attempt: str, now: datetime) -> Composed:
+        """A batch of orders that must all be taken."""
+        operation = self._provider.main
+        made: list[Json] = []
+        changed: dict[str, Operations] = {}
+        for index, atom in enumerate(atoms):
+            order, scope = self._maker.make(atom.recipe, f"{atom.id}/{attempt}", now)
+            filled = values.filled_operations(atom.change, scope)
+            made.append(changes.apply(order, filled))
+            changed[atom.id] = changes.moved(filled, envelope.place(operation, index))
+        request = self._request(operation, envelope.wrap(operation, made))
+        return Composed(operation.id, request, tuple(made), tuple(atom.id for atom in atoms), changes=changed)
+
+    def step(self, case: Case, index: int, attempt: str, now: datetime, first: Json = None) -> Composed:
+        """
+        The request of one step of a case. ``first`` is the first order of the case's first step.
+
+        Raises ValueError when the change does not fit the order.
+        """
+        operation = self._provider.operation(case.operation)
+        step = case.steps[index]
+        if operation.order is None:
+            _, scope = self._maker.make(PLAIN, case.id, now)
+            return self._about_body(operation, case, step, cast("Json", operation.body), scope, ())
+        made: list[Json] = []
+        change: Operations = ()
+        for slot, word in enumerate(step.slots):
+            same = first if first is not None else (made[0] if made else None)
+            recipe = case.recipe if word != "good" or step.scope in ("body", "request") else PLAIN
+            order, scope = self._maker.make(recipe, f"{case.id}/{attempt}/{index}.{slot}", now)
+            if word.startswith("same"):
+                order = same
+            if word.endswith("changed") and step.scope == "order":
+                change = values.filled_operations(step.change, replace(scope, same=same if same is not None else order))
+                order = changes.apply(order, change)
+                change = changes.moved(change, envelope.place(operation, slot))
+            made.append(order)
+        scope = replace(scope, same=first if first is not None else made[0])
+        orders = tuple(made)
+        body = envelope.wrap(operation, made)
+        if step.scope == "body":
+            return self._about_body(operation, case, step, body, scope, orders)
+        request = self._request(operation, body)
+        if step.scope == "request":
+            request, change = _changed_request(request, step.change, scope)
+            return Composed(operation.id, request, orders, (), case.id, {case.id: change}, "request")
+        if step.scope == "batch":
+            change = ({"op": "add", "path": envelope.place(operation, len(made) - 1), "value": made[-1]},)
+        atoms = tuple(case.id if word.endswith("changed") else "" for word in step.slots)
+        return Composed(operation.id, request, orders, atoms, case.id, {case.id: change} if change else {})
+
+    def _about_body(
+        self, operation: Operation, case: Case, step: Step, body: Json, scope: Scope, orders: tuple[Json, ...]
+    ) -> Composed:
+        change = values.filled_operations(step.change, scope)
+        request = self._request(operation, changes.apply(body, change))
+        return Composed(operation.id, request, orders, (), case.id, {case.id: change} if change else {})
+
+    def _request(self, operation: Operation, body: Json) -> Request:
+        headers = [("content-type", operation.content_type), ("accept", "application/json")]
+        if not operation.anonymous:
+            headers.append((self._provider.auth.header, self._provider.auth.value))
+        return Request(operation.method, operation.path, headers=tuple(headers), body=envelope.encode(body))
+
+
+def _changed_request(request: Request, change: Operations, scope: Scope) -> tuple[Request, Operations]:
+    """A request after a JSON Patch on the document {method, path, query, headers, body}."""
+    text = (request.body or b"").decode()
+    raw: dict[str, bytes] = {}
+    filled: list[JsonObject] = []
+    for operation in change:
+        step = dict(operation)
+        value = step.get("value")
+        if isinstance(value, str) and value.startswith("@body."):
+            raw["body"] = _BODIES[value.removeprefix("@body.")](text)
+            step["value"] = raw["body"].decode("latin-1")
+        elif "value" in step:
+            step["value"] = values.fill(step["value"], scope)
+        filled.append(step)
+    document: JsonObject = {
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "headers": dict(request.headers),
+        "body": text,
+    }
+    changed = cast("dict[str, str]", changes.apply(document, tuple(filled)))
+    headers = cast("dict[str, str]", changed["headers"])
+    body = raw.get("body", changed.get("body", "").encode())
+    result = Request(
+        changed["method"], changed["path"], changed["query"], tuple(headers.items()), body if body else None
+    )
+    return result, tuple(filled)
+
+
+def _duplicate_key(text: str) -> bytes:
+    """The same object with its first member once more."""
+    body = json.loads(text)
+    first = next(iter(body))
+    return (json.dumps({first: body[first]}, ensure_ascii=False)[:-1] + "," + text.lstrip()[1:]).encode()
+
+
+_BODIES = {
+    "bom": lambda text: b"\xef\xbb\xbf" + text.encode(),
+    "duplicate-key": _duplicate_key,
+    "latin-1": lambda text: text.encode("latin-1", "replace"),
+    "form": lambda _text: b"orders=1&format=form",
+    "truncated": lambda text: text.encode()[: len(text.encode()) * 2 // 3],
+}

@@ -1,0 +1,114 @@
+"""The catalogue of a pack: its requirements, which schema sites each owns, and its hand-made cases and faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from conformance import descriptors, schemas
+from conformance.errors import PackError, nearest
+from conformance.model import Level, Requirement
+
+if TYPE_CHECKING:
+    from conformance.model import JsonObject
+    from conformance.providers import Provider
+    from conformance.schemas import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A schema site with the requirement that owns its mechanical cases and how its accepting side is held."""
+
+    operation: str
+    site: Site
+    requirement: Requirement
+    accept_side: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """
+    ``sites`` in the order of the schemas; ``cases`` and ``faults`` as written in the pack, by requirement id.
+    """
+
+    requirements: tuple[Requirement, ...]
+    sites: tuple[Owned, ...]
+    cases: dict[str, tuple[dict[str, Any], ...]]
+    faults: dict[str, tuple[dict[str, Any], ...]]
+    needs: dict[str, tuple[str, ...]]
+
+    def requirement(self, name: str) -> Requirement:
+        """A requirement by id. Raises PackError with the nearest id."""
+        for each in self.requirements:
+            if each.id == name:
+                return each
+        raise PackError(f"no requirement {name!r}; {nearest(name, [each.id for each in self.requirements])}")
+
+
+@cache
+def load(provider: str, revision: str = "") -> Catalogue:
+    """
+    The catalogue of a provider.
+
+    Raises PackError when an id repeats, a covered site does not exist, or a constraint of
+    a request schema is covered twice or not at all.
+    """
+    from conformance import providers  # noqa: PLC0415  # a cached call by name needs the loader, not the value
+
+    pack = providers.load(provider, revision)
+    path = pack.folders.schemas / "requirements.toml"
+    data = cast("dict[str, list[dict[str, Any]]]", descriptors.read(path, "requirements", PackError))
+    rows = data["requirement"]
+    requirements = tuple(
+        Requirement(each["id"], Level(each["level"]), each["area"], each["title"], each["source"],
+                    each.get("untestable", ""))
+        for each in rows
+    )  # fmt: skip
+    seen: set[str] = set()
+    for row in rows:
+        for name in (row["id"], *(f"{row['id']}/{case['id']}" for case in row.get("case", ()))):
+            if name in seen:
+                raise PackError(f"{path}: {name}: stands there twice; ids are for ever and for one thing")
+            seen.add(name)
+        if not row["id"].startswith(f"{pack.prefix}-"):
+            raise PackError(f"{path}: {row['id']}: ids of this pack begin with {pack.prefix}-")
+    return Catalogue(
+        requirements,
+        _owned(pack, rows, requirements, str(path)),
+        {row["id"]: tuple(row.get("case", ())) for row in rows},
+        {row["id"]: tuple(row.get("fault", ())) for row in rows},
+        {row["id"]: tuple(row.get("needs", ())) for row in rows},
+    )
+
+
+def sites(schema: JsonObject) -> dict[str, Site]:
+    """The sites of an inlined schema by their catalogue key."""
+    return {site.key: site for site in schemas.walk(schema)}
+
+
+def _owned(
+    pack: Provider, rows: list[dict[str, Any]], requirements: tuple[Requirement, ...], path: str
+) -> tuple[Owned, ...]:
+    known: dict[tuple[str, str], Site] = {}
+    for operation in pack.operations:
+        if operation.request_schema:
+            known |= {(operation.id, key): site for key, site in sites(operation.request_schema).items()}
+    found: dict[tuple[str, str], Owned] = {}
+    for row, requirement in zip(rows, requirements, strict=True):
+        for entry in row.get("covers", ()):
+            operation_id, colon, key = entry.partition(":")
+            place = (operation_id, key) if colon else (pack.main.id, entry)
+            if place not in known:
+                hint = nearest(place[1], [each for name, each in known if name == place[0]])
+                raise PackError(f"{path}: {requirement.id}: covers {entry!r}, which no request schema has; {hint}")
+            if place in found:
+                raise PackError(f"{path}: {requirement.id}: {entry!r} is covered by {found[place].requirement.id} too")
+            found[place] = Owned(
+                place[0], known[place], requirement, row.get("accept-side", ""), tuple(row.get("needs", ()))
+            )
+    missing = [f"{name}: {key}" for name, key in known if (name, key) not in found and not key.endswith(" unknown")]
+    if missing:
+        raise PackError(f"{path}: no requirement covers {missing[0]!r} ({len(missing)} in all); add it to a covers list")
+    return tuple(found[place] for place in known if place in found)

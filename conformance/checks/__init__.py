@@ -1,0 +1,1 @@
+"""Where cases come from: mechanically from schema sites, by hand from the catalogue."""

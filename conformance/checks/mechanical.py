@@ -1,0 +1,269 @@
+"""Cases from schema constraints: both sides of every one of them, at every path."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from conformance import changes, envelope, formats, values
+from conformance.model import Case, Expect, Json, JsonObject, Level, Operations, Recipe, Step
+from conformance.orders import needed_members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.catalogue import Owned
+    from conformance.providers import Operation
+
+# How much a case judges, smallest first: it decides what is sent when requests are few.
+_RANKS = {
+    "required": 10, "enum": 12, "minLength": 14, "maxLength": 14, "minimum": 14, "maximum": 14, "exclusiveMinimum": 14,
+    "exclusiveMaximum": 14, "minItems": 8, "maxItems": 8, "format": 16, "type": 18,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A site seen from the operation: where its value stands and how cases about it are made."""
+
+    owned: Owned
+    operation: Operation
+    scope: str  # order | body
+    pointer: str
+    name: str
+
+    def case(self, kind: str, expect: Expect, operations: Operations = (), **more: Any) -> Case:
+        owned = self.owned
+        recipe: Recipe = more.pop("recipe", Recipe())
+        if self.scope == "order":
+            recipe = replace(recipe, carry=(*recipe.carry, *needed_members(operations)))
+        slots: tuple[str, ...] = more.pop("slots", ("changed",))
+        if expect is Expect.ACCEPT and owned.requirement.level in (Level.SILENT, Level.CONTRADICTORY):
+            expect = Expect.OBSERVE
+        return Case(
+            id=f"{owned.requirement.id}/{self.name}.{kind}",
+            requirement=owned.requirement,
+            operation=self.operation.id,
+            expect=expect,
+            recipe=recipe,
+            steps=(Step(slots, operations, more.pop("step_scope", self.scope)),),
+            rank=more.pop("rank", _RANKS.get(owned.site.keyword, 20)),
+            site=owned.site.key,
+            needs=(*owned.needs, *more.pop("needs", ())),
+            **more,
+        )
+
+    def put(self, value: Json) -> Operations:
+        return ({"op": "replace", "path": self.pointer, "value": value},)
+
+    def accepted(self, kind: str, value: Json, **more: Any) -> Iterator[Case]:
+        """The accepting side, unless prose narrows what the schema allows."""
+        side = self.owned.accept_side
+        if side != "none":
+            yield self.case(kind, Expect.OBSERVE if side == "observe" else Expect.ACCEPT, self.put(value), **more)
+
+    def refused(self, kind: str, value: Json, **more: Any) -> Case:
+        return self.case(kind, Expect.REFUSE, self.put(value), **more)
+
+
+def cases(owned: Owned, operation: Operation) -> Iterator[Case]:
+    """The mechanical cases of one schema site, in a stable order."""
+    place = _place(owned, operation)
+    keyword = owned.site.keyword
+    if operation.order and owned.site.path == envelope.batch_site(operation) and keyword in ("minItems", "maxItems"):
+        yield from _batch_size(place, keyword)
+    elif keyword in ("minItems", "maxItems"):
+        yield from _line_count(place, keyword)
+    elif keyword in _MAKERS:
+        yield from _MAKERS[keyword](place)
+
+
+def _place(owned: Owned, operation: Operation) -> _Place:
+    path = owned.site.path
+    if operation.order:
+        prefix = envelope.order_site(operation)
+        if path.startswith(f"{prefix}."):
+            inside = path[len(prefix) + 1 :]
+            pointer = "/" + inside.replace("[]", "/0").replace(".", "/")
+            return _Place(owned, operation, "order", pointer, _words(inside))
+    if path == "$":
+        return _Place(owned, operation, "body", "", "body")
+    pointer = "/" + path.replace("[]", "/0").replace(".", "/")
+    return _Place(owned, operation, "body", pointer, _words(path))
+
+
+def _words(path: str) -> str:
+    return f"{path[:-2].replace('[]', '')}.element" if path.endswith("[]") else path.replace("[]", "")
+
+
+def _required(place: _Place) -> Iterator[Case]:
+    yield place.case("missing", Expect.REFUSE, ({"op": "remove", "path": place.pointer},))
+
+
+def _optional(place: _Place) -> Iterator[Case]:
+    side = place.owned.accept_side
+    if place.scope != "order" or side == "none":
+        return
+    absent = Expect.OBSERVE if side == "observe" else Expect.ACCEPT
+    yield place.case("absent", absent, recipe=Recipe("full", drop=(place.pointer,)), rank=2)
+    need = _account_fact(place)
+    yield place.case("present", Expect.ACCEPT, recipe=Recipe(carry=(place.pointer,)), rank=1, needs=need)
+
+
+def _template(place: _Place) -> Json:
+    order = place.operation.order
+    template: Json = cast("Json", order.template) if order else None
+    if place.scope == "order" and changes.exists(template, place.pointer):
+        return changes.read(template, place.pointer)
+    return None
+
+
+def _account_fact(place: _Place) -> tuple[str, ...]:
+    value = _template(place)
+    return (value.removeprefix("@account "),) if isinstance(value, str) and value.startswith("@account ") else ()
+
+
+# Wrong types, as (word, value, whether lenient parsers turn it into the right one).
+_WRONG: dict[str, tuple[tuple[str, Json, bool], ...]] = {
+    "string": (("object", {}, False), ("number", 123, True)),
+    "number": (("text", "abc", False), ("object", {}, False), ("numeric-text", "10.55", True), ("boolean", True, True)),
+    "integer": (
+        ("fraction", 1.5, False), ("text", "abc", False), ("object", {}, False), ("numeric-text", "2", True),
+        ("boolean", True, True),
+    ),
+    "boolean": (("text", "abc", False), ("object", {}, False), ("boolean-text", "true", True), ("number", 1, True)),
+    "object": (("text", "x", False), ("array", [], False), ("number", 12.5, False)),
+    "array": (("object", {}, False), ("text", "x", False)),
+}  # fmt: skip
+
+
+def _type(place: _Place) -> Iterator[Case]:
+    site = place.owned.site
+    types = cast("list[str]", site.value if isinstance(site.value, list) else [site.value])
+    if "enum" in site.node:
+        wrong: tuple[tuple[str, Json, bool], ...] = (("object", {}, False),)
+    else:
+        wrong = _WRONG.get(types[0], ())
+    for word, value, reading in wrong:
+        yield place.refused(f"type-{word}", value, reading=reading, rank=40 if reading else 18)
+    if "null" in types:
+        yield from place.accepted("null", "@null", rank=4)
+    else:
+        # Dropping a null optional member harms nobody; a null where a value is needed is no value.
+        reading = not site.required
+        yield place.refused("type-null", "@null", reading=reading, rank=45 if reading else 30)
+
+
+def _length(place: _Place) -> Iterator[Case]:
+    keyword, bound = place.owned.site.keyword, cast("int", place.owned.site.value)
+    if place.owned.site.node.get("format"):
+        return
+    inside = _word(place, bound)
+    if keyword == "minLength":
+        yield from place.accepted("shortest", inside, rank=3)
+        yield place.refused("too-short", _word(place, bound - 1))
+    else:
+        yield from place.accepted("longest", inside, rank=3)
+        yield place.refused("too-long", _word(place, bound + 1))
+
+
+def _word(place: _Place, length: int) -> Json:
+    """A text of a length; a single character of an identifier is drawn, since it cannot carry the run's token."""
+    template = _template(place)
+    if length == 1 and isinstance(template, str) and template.startswith(("@order.", "@line.id")):
+        return "@letter"
+    stem = random.Random(place.name).choice("ABCDEGHKLMNPRSTU")
+    return f"@text {length} {stem}" if length > 8 else stem * length
+
+
+def _bound(place: _Place) -> Iterator[Case]:
+    site = place.owned.site
+    keyword, bound = site.keyword, cast("float", site.value)
+    sign = -1 if keyword.endswith("inimum") else 1
+    word = "below-minimum" if sign < 0 else "above-maximum"
+    integer = site.node.get("type") == "integer"
+    step: float = 1 if integer else 0.01
+    if keyword.startswith("exclusive"):
+        inside = bound - sign * (1 if integer else 0.001)
+        yield from place.accepted("just-inside", inside, rank=3)
+        yield place.refused("at-bound", bound)
+        yield place.refused(word, bound + sign)
+        return
+    template = _template(place)
+    if bound == 0 and isinstance(template, str) and template.removeprefix("@") in values.MONEY:
+        # An order whose total is nothing has nothing elsewhere either: it still adds up.
+        if place.owned.accept_side != "none":
+            recipe = Recipe(free=True, carry=(place.pointer,))
+            yield place.case("at-bound", Expect.ACCEPT, recipe=recipe, rank=3)
+    else:
+        yield from place.accepted("at-bound", bound, rank=3)
+    yield place.refused(word, round(bound + sign * step, 4))
+    if not integer:
+        yield place.refused(f"far-{word}", bound + sign, rank=35)
+
+
+def _enum(place: _Place) -> Iterator[Case]:
+    members = cast("list[Json]", place.owned.site.value)
+    for member in members:
+        yield from place.accepted(f"value-{_slug(member)}", member, rank=3)
+    text = next((each for each in members if isinstance(each, str)), "")
+    misses: dict[str, Json] = {
+        "cut": text[:-1], "lower-case": text.lower(), "longer": f"{text}X", "empty": "", "number": 1,
+    }  # fmt: skip
+    for word, value in misses.items():
+        if value not in members:
+            yield place.refused(f"not-{word}", value)
+
+
+def _slug(value: Json) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in str(value))
+
+
+def _format(place: _Place) -> Iterator[Case]:
+    known = formats.examples(str(place.owned.site.value))
+    if known is None:
+        return
+    for example in known.good:
+        yield from place.accepted(f"format-{example.slug}", example.value, rank=4)
+    for example in known.bad:
+        yield place.refused(f"not-{example.slug}", example.value)
+
+
+def _unknown(place: _Place) -> Iterator[Case]:
+    pointer = f"{place.pointer}/xUnknown"
+    yield place.case("unknown-member", Expect.OBSERVE, ({"op": "add", "path": pointer, "value": 1},), rank=60)
+
+
+def _batch_size(place: _Place, keyword: str) -> Iterator[Case]:
+    bound = cast("int", place.owned.site.value)
+    site = replace(place, name=f"{place.name}.batch")
+    if keyword == "minItems":
+        yield site.case("smallest", Expect.ACCEPT, slots=("good",) * bound, rank=1)
+        if bound == 1:
+            yield site.case("empty", Expect.REFUSE, ({"op": "replace", "path": place.pointer, "value": []},))
+        return
+    yield site.case("largest", Expect.ACCEPT, slots=("good",) * bound, step_scope="batch", rank=1)
+    yield site.case(
+        "too-large", Expect.REFUSE, slots=("good",) * (bound + 1), step_scope="batch",
+        twin=f"{site.owned.requirement.id}/{site.name}.largest",
+    )
+
+
+def _line_count(place: _Place, keyword: str) -> Iterator[Case]:
+    bound = cast("int", place.owned.site.value)
+    if keyword == "minItems":
+        if bound == 1:
+            yield place.case("one", Expect.ACCEPT, recipe=Recipe(carry=(place.pointer,)), rank=3)
+            yield place.refused("none", [])
+        return
+    yield place.case("most", Expect.ACCEPT, recipe=Recipe(lines=bound), rank=1)
+    extra: JsonObject = {"op": "add", "path": f"{place.pointer}/-", "value": "@spare-line"}
+    yield place.case("too-many", Expect.REFUSE, (extra,), recipe=Recipe(lines=bound))
+
+
+_MAKERS = {
+    "required": _required, "optional": _optional, "type": _type, "minLength": _length, "maxLength": _length,
+    "minimum": _bound, "maximum": _bound, "exclusiveMinimum": _bound, "exclusiveMaximum": _bound, "enum": _enum,
+    "format": _format, "unknown": _unknown,
+}  # fmt: skip

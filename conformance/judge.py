@@ -1,0 +1,293 @@
+"""The judge: verdicts from what was exchanged, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from conformance import schemas
+from conformance.envelope import Answer, classify
+from conformance.model import Expect, Finding, Judgement, Level, Verdict
+from conformance.values import mentions_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from conformance.model import Case, Exchange, Record
+    from conformance.providers import Operation
+    from conformance.suite import Suite
+
+# Beyond this difference between our clock and the endpoint's, dates relative to now prove nothing.
+MAX_SKEW = timedelta(minutes=2)
+_EXCERPT = 200
+
+
+def describe(exchange: Exchange) -> str:
+    """An answer in a few words: status, media type and the beginning of the body."""
+    if exchange.response is None:
+        return f"no answer: {exchange.trouble.detail}" if exchange.trouble else "no answer"
+    response = exchange.response
+    parts = [str(response.status), response.header("content-type").partition(";")[0]]
+    text = response.body[:_EXCERPT].decode("utf-8", "replace")
+    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    parts.append(words + ("…" if len(response.body) > _EXCERPT else "") if words else "(empty body)")
+    return " ".join(part for part in parts if part)
+
+
+def judge(suite: Suite, records: Sequence[Record], not_run: dict[str, str]) -> dict[str, Judgement]:
+    """
+    The verdict of every case of ``suite``.
+
+    ``not_run`` gives the reason for cases that were never sent; they are inconclusive.
+    """
+    return _Bench(suite, records, not_run).verdicts()
+
+
+class _Bench:
+    """All records of a run, arranged for judging."""
+
+    def __init__(self, suite: Suite, records: Sequence[Record], not_run: dict[str, str]) -> None:
+        self._suite = suite
+        self._records = records
+        self._not_run = not_run
+        self._answers = [classify(suite.provider.operation(each.exchange.operation), each.exchange) for each in records]
+        self._of: dict[str, list[int]] = defaultdict(list)
+        for index, record in enumerate(records):
+            for atom in {*record.atoms, record.case} - {""}:
+                self._of[atom].append(index)
+        self._controls = [index for index, each in enumerate(records) if each.purpose == "control"]
+        self._groups: dict[str, list[Answer]] = defaultdict(list)
+        for case in suite.cases:
+            if case.group and case.expect is Expect.CONSISTENT:
+                self._groups[case.group] += [self._answers[index] for index in self._of[case.id][:1]]
+
+    def verdicts(self) -> dict[str, Judgement]:
+        return {case.id: self._judge(case) for case in self._suite.cases}
+
+    def _judge(self, case: Case) -> Judgement:
+        if case.excluded:
+            return Judgement(Verdict.NOT_APPLICABLE, reason=case.excluded)
+        if case.standing:
+            return self._standing(case)
+        if case.reads:
+            return self._reading_of_others(case)
+        indexes = self._of.get(case.id, [])
+        if not indexes:
+            return Judgement(Verdict.INCONCLUSIVE, reason=self._not_run.get(case.id, "it was not sent"))
+        sent = indexes
+        indexes = self._after_confirmation(indexes)
+        if case.expect is Expect.ACCEPT:
+            indexes = sent = self._settling(indexes)
+        judgement = self._by_answers(case, indexes)
+        ids = tuple(self._records[index].exchange.id for index in sent)
+        atoms = self._records[indexes[-1]].atoms
+        at = atoms.index(case.id) if case.id in atoms else None
+        return Judgement(judgement.verdict, judgement.findings, ids, at, judgement.reason, judgement.policy)
+
+    def _after_confirmation(self, indexes: list[int]) -> list[int]:
+        """The exchanges that count: a second try replaces the first when it answers to the body after all."""
+        clear = {
+            self._records[index].step: index
+            for index in indexes
+            if self._records[index].purpose == "confirm" and self._answers[index] is not Answer.AMBIGUOUS
+        }
+        firsts = [index for index in indexes if self._records[index].purpose != "confirm"]
+        return [
+            clear.get(self._records[index].step, index) if self._answers[index] is Answer.AMBIGUOUS else index
+            for index in firsts
+        ]
+
+    def _settling(self, indexes: list[int]) -> list[int]:
+        """The exchange that settles an acceptance: one that was accepted, else the last, in which it stood alone."""
+        steps = {self._records[index].step for index in indexes}
+        if len(steps) > 1:
+            return indexes
+        accepted = [index for index in indexes if self._answers[index] is Answer.ACCEPTED]
+        return accepted[-1:] or indexes[-1:]
+
+    # What the answers of a case's own exchanges mean
+
+    def _by_answers(self, case: Case, indexes: list[int]) -> Judgement:
+        answers = [self._answers[index] for index in indexes]
+        for index, answer in zip(indexes, answers, strict=True):
+            trouble = self._trouble(case, index, answer)
+            if trouble:
+                return trouble
+        index, answer = indexes[-1], answers[-1]
+        got = describe(self._records[index].exchange)
+        if case.expect is Expect.OBSERVE:
+            words = [_word(answer, self._records[each].exchange) for each, answer in zip(indexes, answers, strict=True)]
+            text = ", then ".join(words)
+            failed = Answer.FAILED in answers
+            findings = (Finding("response", "nothing in particular: the documentation is silent", got),)
+            return Judgement(Verdict.ADVISORY if failed else Verdict.OBSERVED, findings, policy=text)
+        if case.expect is Expect.CONSISTENT:
+            return self._consistent(case, index, answer, got)
+        if case.expect is Expect.ACCEPT:
+            return self._acceptance(case, indexes, answers)
+        return self._refusal(case, indexes, answers)
+
+    def _trouble(self, case: Case, index: int, answer: Answer) -> Judgement | None:
+        exchange = self._records[index].exchange
+        if answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED):
+            return Judgement(Verdict.INCONCLUSIVE, reason=describe(exchange))
+        if answer is not Answer.ACCEPTED and not self._bracketed(index) and not self._is_token(case):
+            return Judgement(Verdict.INCONCLUSIVE, reason="the plain batch was refused afterwards: the endpoint changed")
+        skew = _skew(exchange)
+        if skew > MAX_SKEW and _relative(case):
+            return Judgement(
+                Verdict.INCONCLUSIVE, reason=f"the endpoint's clock differs by {int(skew.total_seconds())} s from ours"
+            )
+        return None
+
+    def _acceptance(self, case: Case, indexes: list[int], answers: list[Answer]) -> Judgement:
+        for index, answer in zip(indexes, answers, strict=True):
+            exchange = self._records[index].exchange
+            if answer is Answer.ACCEPTED:
+                continue
+            if answer is Answer.AMBIGUOUS and not self._confirmed(case, index):
+                return Judgement(Verdict.INCONCLUSIVE, reason=f"{describe(exchange)}: not an answer to the body")
+            finding = Finding("response status", f"{_statuses(self._operation(case))} (accepted)", describe(exchange))
+            return Judgement(self._failed(case), (finding,))
+        if case.answers_form:
+            findings = self._form(case, self._records[indexes[-1]].exchange)
+            return Judgement(self._failed(case) if findings else Verdict.CONFORMANT, findings)
+        return Judgement(Verdict.CONFORMANT)
+
+    def _refusal(self, case: Case, indexes: list[int], answers: list[Answer]) -> Judgement:
+        index, answer = indexes[-1], answers[-1]
+        got = describe(self._records[index].exchange)
+        expected = "a refusal (4xx)" if case.expect is Expect.REFUSE else "any status but a success"
+        finding = (Finding("response status", expected, got),)
+        if answer is Answer.ACCEPTED:
+            return Judgement(Verdict.ADVISORY if case.reading else self._failed(case), finding)
+        if answer is Answer.FAILED:
+            return Judgement(self._failed(case), finding)
+        if case.expect is Expect.REFUSE and answer is Answer.AMBIGUOUS and not self._confirmed(case, index):
+            return Judgement(Verdict.INCONCLUSIVE, reason=f"{got}: not an answer to the body")
+        if not self._twin_accepted(case):
+            return Judgement(Verdict.INCONCLUSIVE, reason=f"its accepted twin ({case.twin}) was refused too")
+        return Judgement(Verdict.CONFORMANT)
+
+    def _consistent(self, case: Case, index: int, answer: Answer, got: str) -> Judgement:
+        if answer is Answer.FAILED:
+            return Judgement(self._failed(case), (Finding("response status", "accepted or refused", got),))
+        if answer is Answer.AMBIGUOUS and not self._confirmed(case, index):
+            return Judgement(Verdict.INCONCLUSIVE, reason=f"{got}: not an answer to the body")
+        others = {each is Answer.ACCEPTED for each in self._groups[case.group]}
+        if answer is Answer.ACCEPTED and len(others) > 1:
+            finding = Finding("response status", "a refusal, as with the bad order at other positions", got)
+            return Judgement(self._failed(case), (finding,))
+        return Judgement(Verdict.CONFORMANT, policy=_word(answer, self._records[index].exchange))
+
+    # Cases that look at the exchanges of others
+
+    def _reading_of_others(self, case: Case) -> Judgement:
+        indexes = sorted({index for name in case.reads for index in self._of.get(name, [])[:1]})
+        if not indexes:
+            return Judgement(Verdict.INCONCLUSIVE, reason=f"nothing was sent for {', '.join(case.reads)}")
+        exchanges = [self._records[index].exchange for index in indexes]
+        findings = tuple(Finding("response", "nothing in particular", describe(each)) for each in exchanges)
+        words = dict.fromkeys(_word(self._answers[index], self._records[index].exchange) for index in indexes)
+        return Judgement(Verdict.OBSERVED, findings, tuple(each.id for each in exchanges), policy=", ".join(words))
+
+    def _standing(self, case: Case) -> Judgement:
+        """Every accepted answer has a documented status. One finding, with all exchanges that break it."""
+        operation = self._operation(case)
+        accepted = [
+            record.exchange
+            for record, answer in zip(self._records, self._answers, strict=True)
+            if answer is Answer.ACCEPTED and record.exchange.operation == operation.id
+        ]
+        wrong = [each for each in accepted if each.response and each.response.status not in operation.success]
+        if wrong:
+            got = describe(wrong[0]) + (f" and {len(wrong) - 1} more like it" if len(wrong) > 1 else "")
+            finding = Finding("response status", _statuses(operation), got)
+            return Judgement(self._failed(case), (finding,), tuple(each.id for each in wrong))
+        if not accepted:
+            return Judgement(Verdict.INCONCLUSIVE, reason="nothing was accepted")
+        return Judgement(Verdict.CONFORMANT, exchange_ids=(accepted[0].id,))
+
+    # Small facts
+
+    def _operation(self, case: Case) -> Operation:
+        return self._suite.provider.operation(case.operation)
+
+    def _is_token(self, case: Case) -> bool:
+        return self._operation(case).anonymous
+
+    def _failed(self, case: Case) -> Verdict:
+        return Verdict.VIOLATION if case.requirement.level is Level.MUST else Verdict.ADVISORY
+
+    def _bracketed(self, index: int) -> bool:
+        """Whether the controls before and after an exchange were accepted."""
+        after = bisect_left(self._controls, index)
+        around = self._controls[max(after - 1, 0) : after + 1]
+        return len(around) > 1 and all(self._answers[each] is Answer.ACCEPTED for each in around)
+
+    def _confirmed(self, case: Case, index: int) -> bool:
+        """Whether an ambiguous status came back a second time between accepted controls."""
+        first = self._records[index].exchange.response
+        again = [
+            each
+            for each in self._of[case.id]
+            if self._records[each].purpose == "confirm" and self._records[each].step == self._records[index].step
+        ]
+        return any(
+            first is not None
+            and (second := self._records[each].exchange.response) is not None
+            and second.status == first.status
+            and self._bracketed(each)
+            for each in again
+        )
+
+    def _twin_accepted(self, case: Case) -> bool:
+        if self._is_token(case):
+            return any(
+                self._answers[index] is Answer.ACCEPTED
+                for index, record in enumerate(self._records)
+                if record.exchange.operation == case.operation and not record.changes
+            )
+        return any(self._answers[index] is Answer.ACCEPTED for index in self._of.get(case.twin, []))
+
+    def _form(self, case: Case, exchange: Exchange) -> tuple[Finding, ...]:
+        schema = self._operation(case).response_schema
+        if schema is None or exchange.response is None:
+            return ()
+        try:
+            body = json.loads(exchange.response.body)
+        except ValueError:
+            return (Finding("response body", "JSON", describe(exchange)),)
+        return tuple(
+            Finding(f"response body {each.pointer or '/'}", f"a value that satisfies {each.keyword}", each.message)
+            for each in schemas.validator(schema).mistakes(body)
+        )
+
+
+def _word(answer: Answer, exchange: Exchange) -> str:
+    status = exchange.response.status if exchange.response else ""
+    return f"{answer.value} ({status})"
+
+
+def _statuses(operation: Operation) -> str:
+    return " or ".join(map(str, operation.success))
+
+
+def _relative(case: Case) -> bool:
+    return any(mentions_time(list(step.change)) for step in case.steps)
+
+
+def _skew(exchange: Exchange) -> timedelta:
+    stated = exchange.response.header("date") if exchange.response else ""
+    try:
+        theirs: datetime = parsedate_to_datetime(stated)
+    except (ValueError, TypeError):
+        return timedelta()
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=UTC)
+    return abs(theirs - exchange.sent_at - timedelta(milliseconds=exchange.duration_ms))

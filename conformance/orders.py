@@ -1,0 +1,181 @@
+"""Orders in a provider's own form: its template, cut down to a recipe and filled with a draft."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, cast
+
+from conformance import changes, drafts, values
+from conformance.values import Scope
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from conformance.model import Account, Json, JsonObject, Operations, Recipe
+    from conformance.providers import Operation, OrderForm
+
+_ZERO = Decimal("0.00")
+
+
+class OrderMaker:
+    """
+    Makes the orders of one operation.
+
+    An order depends on (seed, token, key, instant) alone, never on what was made before.
+    ``plain_start`` says what a plain order is in this run: ``plain``, or ``full`` when the
+    endpoint refuses plain ones.
+    """
+
+    def __init__(self, operation: Operation, account: Account, seed: int, token: str) -> None:
+        if operation.order is None:
+            raise ValueError(f"{operation.id}: not an operation on orders")
+        self._form: OrderForm = operation.order
+        self._account = account
+        self._seed = seed
+        self._token = token
+        self._schema = _order_schema(operation)
+        self._shapes: dict[str, JsonObject] = {}
+        self.plain_start = "plain"
+
+    def make(self, recipe: Recipe, key: str, now: datetime) -> tuple[Json, Scope]:
+        """The order of a recipe before its change, and the scope in which the change is filled."""
+        shape = self.shape(recipe)
+        draft = drafts.draft(
+            f"{self._seed}/{key}",
+            country=recipe.country or self._form.country,
+            currency=recipe.currency or None,
+            lines=recipe.lines + 1,
+            now=now,
+            token=self._token,
+        )
+        spare = draft.lines[-1]
+        draft = replace(draft, lines=draft.lines[:-1])
+        if recipe.free:
+            draft = _free(draft)
+        elif not _mentions_discounts(shape):
+            draft = replace(draft, lines=tuple(replace(line, discount=_ZERO) for line in draft.lines))
+        scope = Scope(draft, now, self._account, key)
+        order = self._fill(shape, scope)
+        if self._form.lines:
+            scope = replace(scope, spare=self._fill_line(shape, replace(scope, line=spare)))
+        if recipe.given:
+            order = changes.apply(order, values.filled_operations(recipe.given, scope))
+        return order, scope
+
+    def _fill(self, shape: JsonObject, scope: Scope) -> Json:
+        lines = self._form.lines.strip("/")
+        rest: JsonObject = {key: value for key, value in shape.items() if key != lines}
+        filled = cast("JsonObject", values.fill(rest, scope))
+        if not lines or lines not in shape:
+            return filled
+        rows: list[Json] = [self._fill_line(shape, replace(scope, line=line)) for line in scope.draft.lines]
+        # Members keep the template's order: people read these bodies.
+        return {key: rows if key == lines else filled[key] for key in shape if key == lines or key in filled}
+
+    def _fill_line(self, shape: JsonObject, scope: Scope) -> Json:
+        row = cast("list[Json]", shape.get(self._form.lines.strip("/"), [None]))[0]
+        return values.fill(row, scope)
+
+    def shape(self, recipe: Recipe) -> JsonObject:
+        """The part of the template that a recipe keeps, expressions unfilled. Do not change it."""
+        start = self.plain_start if recipe.start == "plain" else recipe.start
+        key = json.dumps([start, recipe.carry, recipe.drop])
+        if key not in self._shapes:
+            self._shapes[key] = self._cut(start, recipe)
+        return self._shapes[key]
+
+    def _cut(self, start: str, recipe: Recipe) -> JsonObject:
+        full = self._form.template
+        if start == "full":
+            shape = copy.deepcopy(full)
+        else:
+            kept = list(self._form.plain) if start == "plain" else self._minimal()
+            shape = cast("JsonObject", _required(full, self._schema))
+            for pointer in kept:
+                _carry(shape, full, self._schema, pointer)
+        for pointer in recipe.carry:
+            _carry(shape, full, self._schema, pointer)
+        for pointer in recipe.drop:
+            if changes.exists(shape, pointer):
+                shape = cast("JsonObject", changes.apply(shape, ({"op": "remove", "path": pointer},)))
+        return shape
+
+    def _minimal(self) -> list[str]:
+        return [path for path, unless in self._form.minimal if not (unless and self._account.get(unless))]
+
+
+def _order_schema(operation: Operation) -> JsonObject:
+    node = operation.request_schema
+    if operation.envelope == "wrapped":
+        node = cast("dict[str, JsonObject]", node["properties"])[operation.wrapper]
+    return cast("JsonObject", node["items"])
+
+
+def _required(value: Json, schema: JsonObject) -> Json:
+    """The part of a template that its schema requires."""
+    if isinstance(value, dict):
+        needed = cast("list[str]", schema.get("required", []))
+        properties = cast("dict[str, JsonObject]", schema.get("properties", {}))
+        return {key: _required(each, properties.get(key, {})) for key, each in value.items() if key in needed}
+    if isinstance(value, list):
+        return [_required(each, cast("JsonObject", schema.get("items", {}))) for each in value]
+    return value
+
+
+def _carry(shape: JsonObject, full: JsonObject, schema: JsonObject, pointer: str) -> None:
+    """Add the required part of what ``pointer`` leads to in the full order, with the ancestors it lacks."""
+    target: Json = shape
+    source: Json = full
+    node = schema
+    for token in changes.tokens(pointer):
+        if isinstance(source, list):
+            # The template has one line; every line of the order is made from it.
+            source, node = source[0], cast("JsonObject", node.get("items", {}))
+            target = cast("list[Json]", target)[0]
+            continue
+        if not isinstance(source, dict) or token not in source:
+            return
+        source = source[token]
+        node = cast("dict[str, JsonObject]", node.get("properties", {})).get(token, {})
+        row = cast("JsonObject", target)
+        if token not in row:
+            row[token] = _required(source, node)
+            _keep_order(row, full)
+        target = row[token]
+
+
+def _keep_order(row: JsonObject, full: JsonObject) -> None:
+    ordered = sorted(row.items(), key=lambda item: list(full).index(item[0]) if item[0] in full else len(full))
+    row.clear()
+    row.update(ordered)
+
+
+def _mentions_discounts(shape: Json) -> bool:
+    """Whether both discounts are told; otherwise an order with a discount would not add up for its reader."""
+    text = json.dumps(shape)
+    return '"@order.discount"' in text and '"@line.discount"' in text
+
+
+def _free(draft: drafts.Draft) -> drafts.Draft:
+    lines = tuple(replace(line, price=_ZERO, discount=_ZERO) for line in draft.lines)
+    return replace(draft, lines=lines, shipping=_ZERO)
+
+
+def needed_members(change: Operations) -> tuple[str, ...]:
+    """The members that must be there before ``change`` can be made: JSON Pointers into the full order."""
+    result: list[str] = []
+    for operation in change:
+        parts = changes.tokens(str(operation["path"]))
+        if operation["op"] == "add":
+            parts = parts[:-1]
+        # Lines are made alike, so a member of the hundredth is carried as one of the first.
+        parts = ["0" if part.isdigit() or part == "-" else part for part in parts]
+        while parts and parts[-1] == "0":
+            parts = parts[:-1]
+        if parts:
+            result.append(changes.pointer(parts))
+    return tuple(dict.fromkeys(result))
+

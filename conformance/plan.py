@@ -1,0 +1,99 @@
+"""The plan of a run: which requests, in which order, so that few of them judge most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.model import Case, Expect, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from conformance.model import Operations
+    from conformance.suite import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """An order that must be taken: a case's or a twin's. Atoms can share a batch."""
+
+    id: str
+    recipe: Recipe
+    change: Operations = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    ``atoms`` are sent first, several in a batch where that is sound; ``singles`` each on their own.
+
+    ``probe`` is the case whose bad order shows whether a bad order takes its batch with it.
+    """
+
+    atoms: tuple[Atom, ...]
+    singles: tuple[Case, ...]
+    probe: Case | None
+
+    @property
+    def orders(self) -> int:
+        """How many orders the endpoint may create for the planned cases, controls apart."""
+        return len(self.atoms) + sum(case.orders for case in self.singles)
+
+    def requests(self, pack_size: int) -> int:
+        """How many requests the plan takes when nothing unexpected happens, controls apart."""
+        return -(-len(self.atoms) // pack_size) + sum(len(case.steps) for case in self.singles)
+
+
+def make(suite: Suite, selected: Iterable[str]) -> Plan:
+    """The plan for the selected cases and whatever they need: twins, groups and the cases they read."""
+    wanted = _closure(suite, selected)
+    by_id = suite.by_id
+    cases = sorted((case for case in suite.cases if case.id in wanted and case.sends), key=lambda case: case.rank)
+    atoms = [Atom(case.id, case.recipe, case.steps[0].change) for case in cases if _packable(case)]
+    atoms += [Atom(name, recipe) for name, recipe in suite.twins.items() if name in wanted]
+    probe = min((case for case in suite.cases if _bad_order(case)), key=lambda case: case.rank, default=None)
+    singles = tuple(case for case in cases if not _packable(by_id[case.id]))
+    return Plan(tuple(atoms), singles, probe)
+
+
+def _closure(suite: Suite, selected: Iterable[str]) -> set[str]:
+    by_id = suite.by_id
+    wanted: set[str] = set()
+    waiting = list(selected)
+    while waiting:
+        name = waiting.pop()
+        if name in wanted:
+            continue
+        wanted.add(name)
+        case = by_id.get(name)
+        if case is None:
+            continue
+        waiting += [case.twin, *case.reads]
+        if case.group:
+            waiting += [each.id for each in suite.cases if each.group == case.group]
+        if case.operation != suite.provider.main.id:
+            waiting += [each.id for each in suite.cases if each.operation == case.operation and each.answers_form]
+    return wanted
+
+
+def _packable(case: Case) -> bool:
+    return (
+        case.expect is Expect.ACCEPT
+        and len(case.steps) == 1
+        and case.steps[0].slots == ("changed",)
+        and case.steps[0].scope == "order"
+    )
+
+
+def _bad_order(case: Case) -> bool:
+    """A refusal that needs nothing but a plain order with one change."""
+    return (
+        case.sends
+        and case.expect is Expect.REFUSE
+        and not case.reading
+        and case.twin == "control"
+        and len(case.steps) == 1
+        and case.steps[0].slots == ("changed",)
+        and case.steps[0].scope == "order"
+    )

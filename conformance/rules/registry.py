@@ -1,0 +1,57 @@
+"""The registry of rules, and how a pack's settings are handed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conformance.errors import PackError, nearest
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from conformance.model import Account, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Where an order breaks a rule (JSON Pointer relative to the order) and what the rule asks."""
+
+    pointer: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a rule may look at beside the order: the instant of the push, the account, and values seen before."""
+
+    now: datetime
+    account: Account
+    seen: Callable[[str, Json], bool]
+
+
+# A rule gets one order, the context and its settings from the pack, and yields breaches.
+Rule = Callable[..., Iterator[Breach]]
+_RULES: dict[str, Rule] = {}
+
+
+def rule(name: str) -> Callable[[Rule], Rule]:
+    """Register a rule under the name that packs use."""
+
+    def register(function: Rule) -> Rule:
+        _RULES[name] = function
+        return function
+
+    return register
+
+
+def breaches(settings: dict[str, Any], order: Json, context: Context) -> Iterator[Breach]:
+    """Apply one rule of a pack. Raises PackError for a name nobody registered."""
+    from conformance.rules import orders  # noqa: F401, PLC0415  # importing it registers the rules
+
+    name = settings["rule"]
+    if name not in _RULES:
+        raise PackError(f"rule {name!r}: there is no such rule; {nearest(name, _RULES)}")
+    more = {key.replace("-", "_"): value for key, value in settings.items() if key not in ("rule", "requirement")}
+    yield from _RULES[name](order, context, **more)

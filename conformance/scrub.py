@@ -1,0 +1,69 @@
+"""Secrets: put in on the wire, taken out of everything that comes back."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}")
+# Members that hold tokens, whoever sends them.
+_TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)*"')
+# Replacing shorter texts would tear ordinary words apart; no credential is that short.
+_SHORTEST = 4
+
+
+class Vault:
+    """
+    The secrets of a run, by placeholder name.
+
+    Requests carry ``{{name}}``; only :meth:`fill` puts the value in, and :meth:`scrub` puts
+    the placeholder back wherever a value shows up, so equality of secrets survives.
+    """
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = {key: value for key, value in values.items() if value}
+        self._old: list[tuple[str, str]] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The placeholders whose values are known."""
+        return tuple(self._values)
+
+    def get(self, name: str) -> str:
+        """The value of a placeholder, or an empty string."""
+        return self._values.get(name, "")
+
+    def put(self, name: str, value: str) -> None:
+        """Set a secret; the one it replaces is still scrubbed."""
+        if name in self._values:
+            self._old.append((self._values[name], name))
+        self._values[name] = value
+
+    def fill(self, text: str, quote: Callable[[str], str] = str) -> str:
+        """``text`` with placeholders of known names replaced; unknown ones stay."""
+        return _PLACEHOLDER.sub(lambda found: quote(self._values.get(found[1], found[0])), text)
+
+    def fill_body(self, body: bytes, content_type: str) -> bytes:
+        """A body with its placeholders replaced, escaped as its media type asks."""
+        if b"{{" not in body:
+            return body
+        form = "form" in content_type
+        return self.fill(body.decode(), quote_plus if form else lambda value: json.dumps(value)[1:-1]).encode()
+
+    def scrub(self, text: str) -> str:
+        """``text`` without any secret of this run, nor any token."""
+        pairs = [(value, name) for name, value in self._values.items()] + self._old
+        for value, name in sorted(pairs, key=lambda pair: -len(pair[0])):
+            if len(value) >= _SHORTEST:
+                for form in {value, json.dumps(value)[1:-1], quote_plus(value)}:
+                    text = text.replace(form, f"{{{{{name}}}}}")
+        return _TOKEN_MEMBERS.sub(r'\1"{{access_token}}"', text)
+
+    def scrub_bytes(self, body: bytes) -> bytes:
+        """As :meth:`scrub`; bytes that are no UTF-8 keep their other bytes."""
+        return self.scrub(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")

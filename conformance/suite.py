@@ -1,0 +1,128 @@
+"""The suite of one provider for one account: every case with its twin, and what does not apply with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from conformance import catalogue, providers
+from conformance.checks import handmade, mechanical
+from conformance.errors import PackError, nearest
+from conformance.model import Case, Expect, Recipe
+from conformance.orders import OrderMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from conformance.catalogue import Catalogue
+    from conformance.model import Account
+    from conformance.providers import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """
+    The cases of a provider. ``twins`` are accepted counterparts that are no case themselves, by id.
+    """
+
+    provider: Provider
+    catalogue: Catalogue
+    account: Account
+    cases: tuple[Case, ...]
+    twins: dict[str, Recipe]
+
+    def case(self, name: str) -> Case:
+        """A case by id. Raises KeyError."""
+        return self.by_id[name]
+
+    @property
+    def by_id(self) -> dict[str, Case]:
+        """The cases by id."""
+        return {case.id: case for case in self.cases}
+
+
+def build(provider: Provider, account: Account, secrets: Iterable[str] = ()) -> Suite:
+    """
+    Every case of the pack, in the catalogue's order.
+
+    ``secrets`` names the placeholders whose values are known, since some cases need them.
+    Raises PackError for a case that names something the pack does not have.
+    """
+    known = catalogue.load(provider.name, provider.revision)
+    cases = _cases(provider, known)
+    _check_names(cases, provider)
+    secrets = set(secrets)
+    cases = [_excluded(case, provider, account, secrets) for case in cases]
+    cases, twins = _with_twins(cases, OrderMaker(provider.main, account, 0, ""))
+    return Suite(provider, known, account, tuple(cases), twins)
+
+
+def _cases(provider: Provider, known: Catalogue) -> list[Case]:
+    by_requirement: dict[str, list[Case]] = {each.id: [] for each in known.requirements}
+    for owned in known.sites:
+        by_requirement[owned.requirement.id] += mechanical.cases(owned, provider.operation(owned.operation))
+    for requirement in known.requirements:
+        needs = known.needs[requirement.id]
+        by_requirement[requirement.id] += [
+            handmade.case(data, requirement, provider, needs) for data in known.cases[requirement.id]
+        ]
+    return [case for cases in by_requirement.values() for case in cases]
+
+
+def _check_names(cases: list[Case], provider: Provider) -> None:
+    ids: set[str] = set()
+    for case in cases:
+        if case.id in ids:
+            raise PackError(f"{provider.folders.schemas}: {case.id}: made twice; give the hand-made one another id")
+        ids.add(case.id)
+    for case in cases:
+        for name in case.reads:
+            if name != "control" and name not in ids:
+                raise PackError(f"{case.id}: reads {name!r}, which is no case; {nearest(name, ids)}")
+
+
+def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str]) -> Case:
+    for key in case.needs:
+        if account.get(key) is None:
+            return replace(case, excluded=f"the account file has no {key}")
+    for key in provider.operation(case.operation).needs_credentials:
+        if key not in secrets:
+            variables = [each.variables[key] for each in provider.auth.credentials if key in each.variables]
+            return replace(case, excluded=f"{' or '.join(variables) or key} is not set")
+    return case
+
+
+def _recipe_key(recipe: Recipe, maker: OrderMaker) -> str:
+    """Equal for recipes that make the same order, however they came by its members."""
+    facts = asdict(replace(recipe, start="", carry=(), drop=()))
+    return json.dumps([maker.shape(recipe), facts], sort_keys=True)
+
+
+def _with_twins(cases: list[Case], maker: OrderMaker) -> tuple[list[Case], dict[str, Recipe]]:
+    """Give every refusal of an order its accepted counterpart: the control, a case, or a twin of its own."""
+    accepted = {_recipe_key(Recipe(), maker): "control"}
+    for case in cases:
+        unchanged = len(case.steps) == 1 and case.steps[0].slots == ("changed",) and not case.steps[0].change
+        if unchanged and case.expect is Expect.ACCEPT and not case.excluded and case.sends:
+            accepted.setdefault(_recipe_key(case.recipe, maker), case.id)
+    twins: dict[str, Recipe] = {}
+    result: list[Case] = []
+    for case in cases:
+        wants = case.sends and case.twin == "control" and case.recipe != Recipe()
+        if not wants or case.expect not in (Expect.REFUSE, Expect.DENY):
+            result.append(case)
+            continue
+        key = _recipe_key(case.recipe, maker)
+        if key not in accepted:
+            name = f"twin/{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+            accepted[key] = name
+            twins[name] = case.recipe
+        result.append(replace(case, twin=accepted[key]))
+    return result, twins
+
+
+def load(name: str, account: Account, revision: str = "", secrets: Iterable[str] = ()) -> Suite:
+    """The suite of a provider by name. Raises UserError or PackError as the parts do."""
+    return build(providers.load(name, revision), account, secrets)

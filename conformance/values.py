@@ -1,0 +1,123 @@
+"""Expressions: the texts beginning with ``@`` in packs, filled in when an order is made."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, cast
+
+from conformance import changes, drafts
+from conformance.errors import PackError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.model import Account, Json, Operations
+
+# A member whose account fact is missing is left out of the order.
+ABSENT = object()
+_MOMENT = re.compile(r"^(now|today|date)((?:[+-]\d+[dhms])*)$")
+_SHIFT = re.compile(r"([+-]\d+)([dhms])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+# Facts that are amounts of money: an order can be made in which all of them are zero.
+MONEY = frozenset(
+    {"order.subtotal", "order.discount", "order.shipping", "order.total", "line.price", "line.discount", "line.total"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """
+    What expressions may speak of: one order in the making.
+
+    ``same`` is the first order of the case, ``spare`` one line more than the order has.
+    """
+
+    draft: drafts.Draft
+    now: datetime
+    account: Account
+    key: str
+    line: drafts.Line | None = None
+    same: Json = None
+    spare: Json = None
+
+
+def fill(value: Json, scope: Scope) -> Json:
+    """A copy of ``value`` with every expression evaluated. Raises PackError for one that is not known."""
+    filled = _fill(value, scope)
+    return None if filled is ABSENT else cast("Json", filled)
+
+
+def filled_operations(operations: Operations, scope: Scope) -> Operations:
+    """The operations with expressions in their values evaluated."""
+    return tuple({**each, "value": fill(each["value"], scope)} if "value" in each else each for each in operations)
+
+
+def mentions_time(value: Json) -> bool:
+    """Whether a value depends on the instant of sending."""
+    if isinstance(value, dict):
+        return any(mentions_time(each) for each in value.values())
+    if isinstance(value, list):
+        return any(mentions_time(each) for each in value)
+    return isinstance(value, str) and bool(re.match(r"@(now|today|date)\b", value))
+
+
+def _fill(value: Json, scope: Scope) -> object:
+    if isinstance(value, dict):
+        members = ((key, _fill(each, scope)) for key, each in value.items())
+        return {key: each for key, each in members if each is not ABSENT}
+    if isinstance(value, list):
+        return [each for each in (_fill(each, scope) for each in value) if each is not ABSENT]
+    if isinstance(value, str) and value.startswith("@"):
+        return value[1:] if value.startswith("@@") else _evaluate(value[1:], scope)
+    return value
+
+
+def _evaluate(expression: str, scope: Scope) -> object:
+    word, _, rest = expression.partition(" ")
+    if found := _MOMENT.match(word):
+        return _moment(found[1], found[2], rest, scope.now)
+    if word in _WORDS:
+        return _WORDS[word](rest, scope)
+    if word in drafts.FACTS:
+        return _json(drafts.fact(scope.draft, scope.line, word))
+    raise PackError(f"@{expression}: no such expression; {nearest(word, [*_WORDS, *drafts.FACTS, 'now', 'today'])}")
+
+
+def _moment(word: str, shifts: str, form: str, now: datetime) -> str:
+    moment = now + sum(
+        (timedelta(**{_UNITS[unit]: int(amount)}) for amount, unit in _SHIFT.findall(shifts)), timedelta()
+    )
+    default = "%Y-%m-%dT%H:%M:%SZ" if word == "now" else "%Y-%m-%d"
+    return moment.strftime(form or default)
+
+
+def _json(value: str | int | Decimal | date) -> Json:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _account(rest: str, scope: Scope) -> object:
+    value = scope.account.get(rest)
+    return ABSENT if value is None else value
+
+
+def _text(rest: str, _: Scope) -> str:
+    count, _space, unit = rest.partition(" ")
+    return unit * int(count)
+
+
+_WORDS: dict[str, Callable[[str, Scope], object]] = {
+    "null": lambda _rest, _scope: None,
+    "account": _account,
+    "text": _text,
+    "float": lambda rest, _scope: float(rest),
+    # One character cannot carry the run's token, so it is drawn: repeating one is harmless but rare enough.
+    "letter": lambda _rest, scope: random.Random(scope.key).choice("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
+    "spare-line": lambda _rest, scope: scope.spare,
+    "same": lambda rest, scope: changes.read(scope.same, rest),
+}
