@@ -52,9 +52,17 @@ class Composer:
         self._provider: Provider = suite.provider
         self._maker = OrderMaker(suite.provider.main, suite.account, seed, token)
 
-    def start_full(self) -> None:
-        """From now on a plain order is the full one, because the endpoint refuses the plain one."""
+        self._fillers = 0
+
+    def enlarge(self, lines: int, fillers: int) -> None:
+        """
+        From now on plain orders are full ones of ``lines`` lines, in batches with so many good orders beside them.
+
+        For endpoints that refuse the plain batch although they should take it.
+        """
         self._maker.plain_start = "full"
+        self._maker.plain_lines = lines
+        self._fillers = fillers
 
     def orders(self, atoms: Sequence[Atom], attempt: str, now: datetime) -> Composed:
         """A batch of orders that must all be taken."""
@@ -66,8 +74,13 @@ class Composer:
             filled = values.filled_operations(atom.change, scope)
             made.append(changes.apply(order, filled))
             changed[atom.id] = changes.moved(filled, envelope.place(operation, index))
+        names = [atom.id for atom in atoms]
+        if len(made) == 1:
+            for filler in range(self._fillers):
+                made.append(self._maker.make(PLAIN, f"{names[0]}/{attempt}/{filler}", now)[0])
+                names.append("")
         request = self._request(operation, envelope.wrap(operation, made))
-        return Composed(operation.id, request, tuple(made), tuple(atom.id for atom in atoms), changes=changed)
+        return Composed(operation.id, request, tuple(made), tuple(names), changes=changed)
 
     def step(self, case: Case, index: int, attempt: str, now: datetime, first: Json = None) -> Composed:
         """
@@ -82,7 +95,8 @@ class Composer:
             return self._about_body(operation, case, step, cast("Json", operation.body), scope, ())
         made: list[Json] = []
         change: Operations = ()
-        for slot, word in enumerate(step.slots):
+        slots = step.slots + ("good",) * (self._fillers if step.slots == ("changed",) else 0)
+        for slot, word in enumerate(slots):
             same = first if first is not None else (made[0] if made else None)
             recipe = case.recipe if word != "good" or step.scope in ("body", "request") else PLAIN
             order, scope = self._maker.make(recipe, f"{case.id}/{attempt}/{index}.{slot}", now)
@@ -104,7 +118,7 @@ class Composer:
             return Composed(operation.id, request, orders, (), case.id, {case.id: change}, "request")
         if step.scope == "batch":
             change = ({"op": "add", "path": envelope.place(operation, len(made) - 1), "value": made[-1]},)
-        atoms = tuple(case.id if word.endswith("changed") else "" for word in step.slots)
+        atoms = tuple(case.id if word.endswith("changed") else "" for word in slots)
         return Composed(operation.id, request, orders, atoms, case.id, {case.id: change} if change else {})
 
     def _about_body(

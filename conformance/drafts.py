@@ -46,6 +46,11 @@ class Line:
     weight: Decimal
 
     @property
+    def grams(self) -> int:
+        """The weight of one unit in grams."""
+        return int(self.weight * 1000)
+
+    @property
     def total(self) -> Decimal:
         """Price times quantity, before the discount."""
         return self.price * self.quantity
@@ -96,8 +101,10 @@ _CENT = Decimal("0.01")
 # The house catalogue is priced in pounds, euros or dollars; a mug for 12 kronor would be odd.
 _SCALE = {"SEK": 12, "NOK": 12, "DKK": 8, "PLN": 5}
 _SHIPPING = tuple(map(Decimal, ("2.95", "3.99", "4.95", "5.99", "7.50")))
-# Most lines are sold at their price; the others some per cent below it.
-_PERCENT_OFF = (0, 0, 0, 0, 0, 0, 0, 5, 10, 20)
+# Amounts and quantities keep clear of the bounds that APIs set (0 and 1), so that an endpoint with a bound
+# moved by one stumbles over the cases about that bound and not over every order.
+_PERCENT_OFF = (5, 10, 20)
+_LEAST_OFF = Decimal("1.00")
 
 
 def draft(
@@ -175,10 +182,10 @@ def _line(random: Random, line_id: str, offer: Offer, scale: int) -> Line:
         name=product.name,
         variant=offer.variant,
         description=product.description,
-        quantity=random.randint(1, 3),
+        quantity=random.randint(2, 3),
         price=price,
         # Rounded down: never more than the price, however small.
-        discount=(price * random.choice(_PERCENT_OFF) / 100).quantize(_CENT, ROUND_DOWN),
+        discount=min(price, max((price * random.choice(_PERCENT_OFF) / 100).quantize(_CENT, ROUND_DOWN), _LEAST_OFF)),
         hs_code=product.hs_code,
         origin=product.origin,
         image_url=offer.image_url,
@@ -199,7 +206,7 @@ _PARTS = {
     "order": "id number reference currency subtotal discount shipping total",
     "buyer": "first_name last_name name email phone company",
     "address": "street street_name house_number unit building city postal_code country province",
-    "line": "id sku name variant description quantity price discount total hs_code origin image_url ean weight",
+    "line": "id sku name variant description quantity price discount total hs_code origin image_url ean weight grams",
     "shipment": "carrier tracking_number date",
 }
 _MEMBERS = {f"{part}.{member}": (part, member) for part, members in _PARTS.items() for member in members.split()}

@@ -74,12 +74,13 @@ class Recipe:
 
     ``start`` is ``plain``, ``minimal`` or ``full``; ``free`` makes every amount zero;
     ``given`` is a JSON Patch that the accepted twin has too. Cases of equal recipes are twins.
+    ``lines`` is 0 where their number does not matter.
     """
 
     start: str = "plain"
     country: str = ""
     currency: str = ""
-    lines: int = 1
+    lines: int = 0
     free: bool = False
     given: Operations = ()
     # Members taken from the full order when the start lacks them (JSON Pointers).

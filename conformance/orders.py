@@ -25,8 +25,8 @@ class OrderMaker:
     Makes the orders of one operation.
 
     An order depends on (seed, token, key, instant) alone, never on what was made before.
-    ``plain_start`` says what a plain order is in this run: ``plain``, or ``full`` when the
-    endpoint refuses plain ones.
+    ``plain_start`` and ``plain_lines`` say what a plain order is in this run: ``plain`` with
+    one line, unless the endpoint refuses those.
     """
 
     def __init__(self, operation: Operation, account: Account, seed: int, token: str) -> None:
@@ -39,6 +39,7 @@ class OrderMaker:
         self._schema = _order_schema(operation)
         self._shapes: dict[str, JsonObject] = {}
         self.plain_start = "plain"
+        self.plain_lines = 1
 
     def make(self, recipe: Recipe, key: str, now: datetime) -> tuple[Json, Scope]:
         """The order of a recipe before its change, and the scope in which the change is filled."""
@@ -47,7 +48,7 @@ class OrderMaker:
             f"{self._seed}/{key}",
             country=recipe.country or self._form.country,
             currency=recipe.currency or None,
-            lines=recipe.lines + 1,
+            lines=(recipe.lines or self.plain_lines) + 1,
             now=now,
             token=self._token,
         )

@@ -26,6 +26,8 @@ CONTROL_EVERY = 50
 _PAUSE_S = 1.0
 # Tokens expire; an endpoint that fails more often than this is not being tested but endured.
 _MAX_RENEWALS = 20
+# Name, lines of each order, further orders beside it.
+_LARGER_CONTROLS = (("full", 1, 0), ("full with two lines", 2, 0), ("two full orders", 2, 1))
 T = TypeVar("T")
 
 
@@ -116,13 +118,25 @@ class Runner:
             record = self._send_control()
             answer = self._answer(record)
         if answer is Answer.REFUSED:
-            # Perhaps the endpoint asks for a member that the documentation calls optional.
-            self._composer.start_full()
-            record = self._send_control()
-            answer = self._answer(record)
-            self._run.control = "full"
+            answer = self._larger_control()
         if answer is not Answer.ACCEPTED:
             raise Stop(self._advice(record, answer))
+
+    def _larger_control(self) -> Answer:
+        """
+        Try a larger valid batch as the control.
+
+        Perhaps the endpoint demands a member, a second line or a second order that the
+        documentation does not ask for. With a control all the rest can still be judged,
+        and what was refused turns up as the violation that it is.
+        """
+        for name, lines, fillers in _LARGER_CONTROLS:
+            self._composer.enlarge(lines, fillers)
+            answer = self._answer(self._send_control())
+            if answer is not Answer.REFUSED:
+                self._run.control = name
+                return answer
+        return Answer.REFUSED
 
     def _advice(self, record: Record, answer: Answer) -> str:
         got = describe(record.exchange)

@@ -40,7 +40,7 @@ def case(data: dict[str, Any], requirement: Requirement, provider: Provider, nee
             start=data.get("from", "plain"),
             country=data.get("country", ""),
             currency=data.get("currency", ""),
-            lines=data.get("lines", 1),
+            lines=data.get("lines", 0),
             given=given,
             carry=tuple(dict.fromkeys(carry)),
             drop=tuple(data.get("drop", ())),

@@ -254,7 +254,7 @@ def _line_count(place: _Place, keyword: str) -> Iterator[Case]:
     bound = cast("int", place.owned.site.value)
     if keyword == "minItems":
         if bound == 1:
-            yield place.case("one", Expect.ACCEPT, recipe=Recipe(carry=(place.pointer,)), rank=3)
+            yield place.case("one", Expect.ACCEPT, recipe=Recipe(lines=1), rank=3)
             yield place.refused("none", [])
         return
     yield place.case("most", Expect.ACCEPT, recipe=Recipe(lines=bound), rank=1)

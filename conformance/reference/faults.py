@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from conformance import catalogue
 from conformance.errors import UserError, nearest
+from conformance.model import Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,9 @@ def of(provider: Provider) -> dict[str, Fault]:
     found: dict[str, Fault] = {}
     for requirement in known.requirements:
         owned = [each for each in known.sites if each.requirement.id == requirement.id]
-        made = [*_hand_made(provider, requirement.id, known.faults[requirement.id]), *_singles(owned)]
+        made = [*_hand_made(provider, requirement.id, known.faults[requirement.id])]
+        if requirement.level is Level.MUST:
+            made += _singles(owned)
         for fault in made:
             found[fault.id] = fault
         whole = _whole(requirement.id, requirement.title, made)

@@ -1,0 +1,1 @@
+"""The report of a run: what a third party reads and checks."""

@@ -1,0 +1,153 @@
+"""The endpoint under test, made ready: the embedded reference endpoint, or a live one with its credentials."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from conformance import credentials, providers, safety, suite
+from conformance.errors import UserError
+from conformance.model import Account
+from conformance.runner import Runner, Settings
+from conformance.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conformance.runner import Run
+    from conformance.scrub import Vault
+
+DEFAULT_SEED = 1
+_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for, after command line, ini file and defaults were settled."""
+
+    provider: str
+    endpoint: str = ""
+    account: str = ""
+    revision: str = ""
+    seed: int = DEFAULT_SEED
+    concurrency: int = 1
+    max_rps: float = 0.0
+    timeout: float = 30.0
+    pack: bool = True
+    allowed: frozenset[str] = frozenset()
+    max_orders: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint that a run can be made against. ``kind`` is ``reference`` or ``live``."""
+
+    kind: str
+    options: Options
+    suite: suite.Suite
+    secrets: Vault | None
+    endpoint: str
+
+
+def prepare(options: Options) -> Target:
+    """
+    Check everything that can be checked before a request is sent.
+
+    Raises UserError for whatever the user can put right.
+    """
+    provider = providers.load(options.provider, options.revision)
+    if not options.endpoint:
+        account = providers.reference_account(provider)
+        if options.account:
+            account = providers.read_account(provider, Path(options.account))
+        # The embedded endpoint knows its own credentials, so every case that needs them can run.
+        names = {name for each in provider.auth.credentials for name in each.variables}
+        return Target("reference", options, suite.build(provider, account, names), None, "")
+    endpoint = safety.check_endpoint(options.endpoint)
+    safety.permit(provider, endpoint, options.allowed)
+    account = providers.read_account(provider, Path(options.account)) if options.account else Account()
+    vault, _ = credentials.vault(provider, credentials.environment())
+    return Target("live", options, suite.build(provider, account, vault.names), vault, endpoint)
+
+
+def instant_of(seed: int) -> datetime:
+    """The instant at which the clock of a reference run stands, so that equal seeds give equal reports."""
+    return _DAY + timedelta(seconds=seed % 86400)
+
+
+def token_of(seed: int) -> str:
+    """The run token of a reference run."""
+    return hashlib.sha256(f"token/{seed}".encode()).hexdigest()[:6]
+
+
+@contextmanager
+def runner(target: Target, progress: Callable[[int, int], None] | None = None) -> Iterator[Runner]:
+    """A runner for the target; a reference endpoint lives as long as the context."""
+    if target.kind == "reference":
+        with _reference(target, progress) as made:
+            yield made
+    else:
+        with _live(target, progress) as made:
+            yield made
+
+
+def run(target: Target, selected: list[str], progress: Callable[[int, int], None] | None = None) -> Run:
+    """Run the selected cases against the target."""
+    with runner(target, progress) as made:
+        return made.run(selected)
+
+
+def _settings(options: Options, token: str, instant: datetime | None) -> Settings:
+    return Settings(options.seed, token, options.concurrency, options.pack, options.max_orders, instant)
+
+
+@contextmanager
+def _reference(target: Target, progress: Callable[[int, int], None] | None) -> Iterator[Runner]:
+    from conformance.reference import app, behaviour, server  # noqa: PLC0415  # a live run needs no server
+    from conformance.scrub import Vault  # noqa: PLC0415
+
+    options = target.options
+    instant = instant_of(options.seed)
+    healthy = behaviour.healthy(target.suite.provider, strict=options.strict)
+    endpoint = app.Endpoint(target.suite.provider, target.suite.account, healthy, clock=lambda: instant)
+    with server.running(endpoint) as url:
+        transport = HttpTransport(url, Vault(app.CREDENTIALS), timeout=options.timeout, connections=options.concurrency)
+        try:
+            yield Runner(target.suite, transport, _settings(options, token_of(options.seed), instant), progress)
+        finally:
+            transport.close()
+
+
+@contextmanager
+def _live(target: Target, progress: Callable[[int, int], None] | None) -> Iterator[Runner]:
+    options, provider = target.options, target.suite.provider
+    if target.secrets is None:
+        raise UserError(f"{provider.name}: no credentials")
+    _, configured = credentials.vault(provider, credentials.environment())
+    base = provider.main.base_path
+    parts = urlsplit(target.endpoint)
+    # People give the host alone or the documented base path with it: the first control tells which was meant.
+    bases = [base, ""] if base and not parts.path else [parts.path]
+    origin = f"{parts.scheme}://{parts.netloc}"
+    transport = HttpTransport(
+        origin + bases[0],
+        target.secrets,
+        timeout=options.timeout,
+        headers=options.headers,
+        token=credentials.token_url(provider, origin + bases[0], configured),
+        connections=options.concurrency,
+        max_rps=options.max_rps,
+        bases=bases[1:],
+    )
+    try:
+        yield Runner(target.suite, transport, _settings(options, secrets.token_hex(3), None), progress)
+    finally:
+        transport.close()
