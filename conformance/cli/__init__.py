@@ -1,0 +1,39 @@
+"""The command line: ``conformance``. The only door to click and rich."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from conformance import __version__
+from conformance.cli.providers import providers
+from conformance.cli.serve import serve
+from conformance.errors import UserError
+
+_USAGE = 4  # pytest's own status for a usage error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="conformance")
+def cli() -> None:
+    """Conformance of bulk-order HTTP APIs. The tests themselves run with: pytest --provider=NAME"""
+
+
+cli.add_command(providers)
+cli.add_command(serve)
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one line and exit 4."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        click.echo(f"conformance: {error.format_message()}", err=True)
+        sys.exit(_USAGE)
+    except UserError as error:
+        click.echo(f"conformance: {error}", err=True)
+        sys.exit(_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(2)
+    sys.exit(status if isinstance(status, int) else 0)

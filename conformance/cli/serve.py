@@ -1,0 +1,47 @@
+"""``conformance serve``: the reference endpoint as a server of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from conformance import providers
+from conformance.model import Account
+from conformance.reference import app, behaviour, faults, server
+from conformance.reference.store import Store
+
+
+@click.command()
+@click.argument("provider")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--strict/--lenient", default=False, help="Refuse, or take, what the documentation is silent about.")
+@click.option("--fault", "fault_id", metavar="ID", help="Break one documented rule, for example AL-034. 'list' lists them.")
+@click.option("--db", type=click.Path(dir_okay=False), help="Keep the orders in this SQLite file.")
+@click.option("--account", type=click.Path(dir_okay=False), help="Account facts (TOML); default: the pack's own.")
+def serve(provider: str, *, port: int, strict: bool, fault_id: str | None, db: str | None, account: str | None) -> None:
+    """Serve PROVIDER's reference endpoint on loopback until Ctrl-C."""
+    pack = providers.load(provider)
+    if fault_id == "list":
+        for each in faults.of(pack).values():
+            click.echo(f"{each.id}  {each.title}")
+        return
+    facts: Account = providers.read_account(pack, Path(account)) if account else providers.reference_account(pack)
+    how = behaviour.healthy(pack, strict=strict)
+    if fault_id:
+        how = faults.fault(pack, fault_id).apply(how)
+    endpoint = app.Endpoint(pack, facts, how, Store(db or ":memory:"))
+    listener = server.listen(port)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}{pack.main.base_path}"
+    click.echo(f"{pack.title} ({'strict' if strict else 'lenient'}) at {url}")
+    if fault_id:
+        click.echo(f"with the fault {fault_id}: {faults.fault(pack, fault_id).title}")
+    for name, variable in _variables(pack).items():
+        click.echo(f"  export {variable}={app.CREDENTIALS[name]}")
+    click.echo(f"  pytest --provider={provider} --endpoint={url}")
+    server.server(endpoint, log=True).run(sockets=[listener])
+
+
+def _variables(pack: providers.Provider) -> dict[str, str]:
+    """The environment variables of the first set of credentials, by what they hold."""
+    return {name: each for name, each in pack.auth.credentials[-1].variables.items() if name in app.CREDENTIALS}

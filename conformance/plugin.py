@@ -1,0 +1,50 @@
+"""
+The pytest plugin: declares our options and, when a provider is named, brings in the rest.
+
+Every pytest run of everybody who installed us loads this module, so it imports nothing
+but pytest at the top, and options are declared after conftests were read: a name that a
+conftest or another plugin owns stays theirs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, None, None]:
+    """Declare our options once the initial conftests have declared theirs."""
+    from conformance.plugins import options
+
+    try:
+        yield
+    except Exception:
+        # The suite shipped with us ignores the folder's conftests, broken ones included.
+        if not options.asks_for_suite(args):
+            raise
+    options.declare(parser, early_config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Bring in the suite when a provider is named. A user's mistake is one line and exit 4."""
+    from conformance.plugins import options
+
+    named = options.providers_named(config)
+    if not named:
+        return
+    from conformance.errors import UserError
+
+    try:
+        from conformance.plugins import session
+
+        session.install(config, named)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None

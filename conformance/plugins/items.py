@@ -1,0 +1,85 @@
+"""Collection: providers and cases as pytest nodes, with ids that can be pasted back as arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.model import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.model import Case, Judgement
+    from conformance.plugins.session import ProviderRun
+
+
+class Unmet(Exception):  # noqa: N818  # a verdict, not an error of ours
+    """A verdict that pytest has to show; the text is the whole message."""
+
+
+class ProviderCollector(pytest.Collector):
+    """All cases of one provider. Its node id is the provider's name."""
+
+    run: ProviderRun
+
+    @classmethod
+    def of(cls, session: pytest.Session, run: ProviderRun) -> ProviderCollector:
+        """The collector of one provider's run."""
+        name = run.target.options.provider
+        node: ProviderCollector = cls.from_parent(session, name=name, nodeid=name)  # type: ignore[no-untyped-call]
+        node.run = run
+        return node
+
+    def collect(self) -> Iterator[CaseItem]:
+        """One item a case, in the catalogue's order."""
+        for case in self.run.target.suite.cases:
+            yield CaseItem.of(self, case)
+
+
+class CaseItem(pytest.Item):
+    """One case. It sends nothing: it reads the verdict of its provider's run."""
+
+    case: Case
+    run: ProviderRun
+
+    @classmethod
+    def of(cls, parent: ProviderCollector, case: Case) -> CaseItem:
+        """The item of a case, marked with its level and area for ``-m``."""
+        node: CaseItem = cls.from_parent(parent, name=case.id)  # type: ignore[no-untyped-call]
+        node.case = case
+        node.run = parent.run
+        node.add_marker(str(case.requirement.level))
+        node.add_marker(case.requirement.area)
+        return node
+
+    def judgement(self) -> Judgement:
+        """The verdict, with the run done if it was not."""
+        return self.run.result().judgements[self.case.id]
+
+    def setup(self) -> None:
+        """Inconclusive cases are errors and cases that do not apply are skipped, before anything is called."""
+        judgement = self.judgement()
+        if judgement.verdict is Verdict.NOT_APPLICABLE:
+            raise pytest.skip.Exception(f"not applicable: {judgement.reason}", _use_item_location=True)
+        if judgement.verdict is Verdict.INCONCLUSIVE:
+            if not self.run.tells_stop(self.case.id):
+                raise pytest.skip.Exception("not judged: the run had stopped", _use_item_location=True)
+            raise Unmet(self.run.message(self.case))
+
+    def runtest(self) -> None:
+        """A violation fails; an advisory does where that is asked for."""
+        if self.judgement().verdict in self.run.failing:
+            raise Unmet(self.run.message(self.case))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Verdicts are shown as they are, without a traceback of ours."""
+        if isinstance(excinfo.value, Unmet):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Where the case stands for people: its id."""
+        return Path(self.run.target.options.provider), None, self.case.id

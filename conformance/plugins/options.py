@@ -1,0 +1,153 @@
+"""Options: declared politely, and settled once in the order command line, ini file, default."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.target import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: ``--name``, ``--conformance-name`` and the ini key ``conformance_name``."""
+
+    name: str
+    help: str
+    metavar: str = ""
+    action: str = "store"
+    number: type[int] | type[float] | None = None
+
+    @property
+    def dest(self) -> str:
+        """The attribute and ini key."""
+        return "conformance_" + self.name.replace("-", "_")
+
+
+OPTIONS = (
+    Option("provider", "run the conformance suite of these providers, or of all", "NAME[,NAME…]"),
+    Option("endpoint", "base URL of the endpoint under test; default: the embedded reference endpoint", "URL"),
+    Option("account", "TOML file with the account's business facts", "FILE"),
+    Option("case", "run exactly this case, with its control and twin (repeatable)", "ID", "append"),
+    Option("report", "write the report into this folder", "DIR"),
+    Option("revision", "revision of the documentation to hold the endpoint to", "NAME"),
+    Option("seed", "seed of all generated data (default: 1)", "N", number=int),
+    Option("concurrency", "so many independent requests in flight (default: 1)", "N", number=int),
+    Option("max-rps", "at most so many requests a second", "X", number=float),
+    Option("request-timeout", "seconds to wait for one answer (default: 30)", "SECONDS", number=float),
+    Option("no-pack", "send every case in a request of its own", action="store_true"),
+    Option("allow", "effects allowed outside loopback: orders, money, email, load, production", "LIST"),
+    Option("max-orders", "stop before more than so many orders were created", "N", number=int),
+    Option("header", "extra request header 'Name: value' (repeatable)", "HEADER", "append"),
+    Option("fail-on", "'advisory': advisory findings fail too", "LEVEL"),
+    Option("reference-strict", "let the embedded endpoint refuse what the documentation is silent about", action="store_true"),
+)  # fmt: skip
+
+
+def declare(parser: pytest.Parser, config: pytest.Config) -> None:
+    """Declare every option under its long name, and under the short one where that is free."""
+    group = parser.getgroup("conformance", "conformance of bulk-order APIs")
+    taken = _taken(parser)
+    for option in OPTIONS:
+        settings: dict[str, Any] = {"dest": option.dest, "default": None, "action": option.action}
+        if option.action != "store_true":
+            settings |= {"metavar": option.metavar}
+        names = [f"--{option.name}", f"--conformance-{option.name}"]
+        free = [name for name in names if name not in taken]
+        if free:
+            group.addoption(*free, help=option.help, **settings)
+        kind = {"append": "linelist", "store_true": "bool"}.get(option.action, "string")
+        parser.addini(option.dest, option.help, type=kind, default=None)  # type: ignore[arg-type]
+    del config
+
+
+def _taken(parser: pytest.Parser) -> set[str]:
+    """The option strings that somebody declared already; pytest tells only by failing, and that too late."""
+    found: set[str] = set(getattr(parser, "_opt2dest", {}))
+    groups = [*getattr(parser, "_groups", ()), getattr(parser, "_anonymous", None)]
+    for group in groups:
+        for option in getattr(group, "options", ()):
+            found.update(option.names())
+    actions: list[argparse.Action] = getattr(getattr(parser, "optparser", None), "_actions", [])
+    for action in actions:
+        found.update(action.option_strings)
+    return found
+
+
+def asks_for_suite(args: list[str]) -> bool:
+    """Whether the raw command line names a provider and no paths of its own."""
+    named = any(each.startswith(("--provider=", "--conformance-provider=")) for each in args)
+    return named and not any(Path(each.partition("::")[0]).exists() for each in args if not each.startswith("-"))
+
+
+def value(config: pytest.Config, name: str) -> Any:
+    """An option as the user gave it: command line first, then the ini file; None when neither says it."""
+    option = next(each for each in OPTIONS if each.name == name)
+    given = getattr(config.option, option.dest, None)
+    if given is None:
+        given = config.getini(option.dest)
+    if given in (None, "", []):
+        return None
+    if option.number is not None:
+        try:
+            return option.number(given)
+        except ValueError:
+            raise pytest.UsageError(f"--{name}={given}: not a number; write for example --{name}=10") from None
+    return given
+
+
+def providers_named(config: pytest.Config) -> list[str]:
+    """The providers asked for, in order; ``all`` stands for every pack."""
+    if not hasattr(config.option, "conformance_provider"):
+        return []  # declared nowhere: somebody switched the hook off
+    text = value(config, "provider") or ""
+    names = [each.strip() for each in text.split(",") if each.strip()]
+    if "all" in names:
+        from conformance import resources
+
+        return list(resources.providers())
+    return list(dict.fromkeys(names))
+
+
+def settle(config: pytest.Config, provider: str) -> Options:
+    """The options of one provider's run. Raises UsageError or UserError for a bad value."""
+    from conformance.safety import parse_allowed
+    from conformance.target import DEFAULT_SEED, Options
+
+    seed = value(config, "seed")
+    return Options(
+        provider=provider,
+        endpoint=value(config, "endpoint") or "",
+        account=value(config, "account") or "",
+        revision=value(config, "revision") or "",
+        seed=DEFAULT_SEED if seed is None else seed,
+        concurrency=_positive(config, "concurrency", 1),
+        max_rps=_positive(config, "max-rps", 0.0),
+        timeout=_positive(config, "request-timeout", 30.0),
+        pack=not value(config, "no-pack"),
+        allowed=parse_allowed(value(config, "allow") or ""),
+        max_orders=_positive(config, "max-orders", 0),
+        headers=tuple(_header(each) for each in value(config, "header") or ()),
+        strict=bool(value(config, "reference-strict")),
+    )
+
+
+def _positive(config: pytest.Config, name: str, default: Any) -> Any:
+    given = value(config, name)
+    if given is None:
+        return default
+    if given <= 0:
+        raise pytest.UsageError(f"--{name}={given}: must be more than 0")
+    return given
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, content = text.partition(":")
+    if not colon or not name.strip():
+        raise pytest.UsageError(f"--header={text.split()[0] if text.split() else ''}…: write 'Name: value'")
+    return name.strip().lower(), content.strip()

@@ -1,0 +1,211 @@
+"""A session with our suite in it: collection, the run of each provider, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.runner import collect_one_node
+
+from conformance import resources, target
+from conformance.errors import nearest
+from conformance.model import Verdict
+from conformance.plugins import messages, options, summary
+from conformance.plugins.items import CaseItem, ProviderCollector
+from conformance.report import build
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from conformance.model import Case
+    from conformance.runner import Run
+
+_KEY = "conformance-session"
+
+
+def install(config: pytest.Config, named: list[str]) -> None:
+    """
+    Take part in this session with the suites of the named providers.
+
+    Raises UserError for whatever the user can put right, before anything is sent.
+    """
+    for name in named:
+        resources.folders_of(name)
+    failing = set(messages.FAILING)
+    if wanted := options.value(config, "fail-on"):
+        if wanted != "advisory":
+            raise pytest.UsageError(f"--fail-on={wanted}: only 'advisory' can be added to violations")
+        failing.add(Verdict.ADVISORY)
+    own, foreign = _split(config.args, named, from_command_line=config.args_source == config.ArgsSource.ARGS)
+    cases = options.value(config, "case") or []
+    runs = {name: ProviderRun(target.prepare(options.settle(config, name)), frozenset(failing)) for name in named}
+    config.args = foreign
+    config.args_source = config.ArgsSource.ARGS
+    if not foreign:
+        _ignore_conftests(config)
+    config.pluginmanager.register(Session(config, runs, own, cases), _KEY)
+    if config.pluginmanager.hasplugin("xdist"):
+        from conformance.plugins import xdist
+
+        config.pluginmanager.register(xdist)
+    for level in ("must", "should", "silent", "contradictory"):
+        config.addinivalue_line("markers", f"{level}: cases of requirements at this level")
+    areas = {each.area for run in runs.values() for each in run.target.suite.catalogue.requirements}
+    for area in sorted(areas):
+        config.addinivalue_line("markers", f"{area}: cases of requirements about this area")
+
+
+def _split(args: list[str], named: list[str], *, from_command_line: bool) -> tuple[list[str], list[str]]:
+    """The node ids of ours among the arguments, and the paths of others; testpaths do not count."""
+    ours = [each for each in args if "::" in each and each.partition("::")[0] in named]
+    if not from_command_line:
+        return ours, []
+    return ours, [each for each in args if each not in ours and each not in named]
+
+
+def _ignore_conftests(config: pytest.Config) -> None:
+    """The folder's conftests were read for their options; in a run of our suite they have no further say."""
+    for name, plugin in config.pluginmanager.list_name_plugin():
+        if plugin is not None and Path(name).name == "conftest.py":
+            config.pluginmanager.unregister(plugin)
+
+
+class ProviderRun:
+    """One provider's run, done at most once, when the first of its cases is asked for."""
+
+    def __init__(self, made: target.Target, failing: frozenset[Verdict]) -> None:
+        self.target = made
+        self.failing = failing
+        self.selected: list[str] = []
+        self._run: Run | None = None
+        self._told_by = ""
+        self.progress: Any = None
+
+    def result(self) -> Run:
+        """The finished run."""
+        if self._run is None:
+            self._run = target.run(self.target, self.selected, self.progress)
+        return self._run
+
+    @property
+    def done(self) -> Run | None:
+        """The run if it was done."""
+        return self._run
+
+    def tells_stop(self, case_id: str) -> bool:
+        """Whether this case has something to say of its own: one of those that were never sent speaks for all."""
+        run = self.result()
+        if not run.stopped or case_id not in run.not_run:
+            return not run.stopped or bool(run.judgements[case_id].exchange_ids)
+        self._told_by = self._told_by or case_id
+        return self._told_by == case_id
+
+    def message(self, case: Case) -> str:
+        """The message of a case that did not come out conformant."""
+        return messages.failure(self.result(), case, self.target.options)
+
+
+class Session:
+    """Our hooks in one pytest session."""
+
+    def __init__(
+        self, config: pytest.Config, runs: dict[str, ProviderRun], own: list[str], cases: list[str]
+    ) -> None:
+        self._config = config
+        self._runs = runs
+        self._own = own
+        self._cases = cases
+        # Reports by provider: made here, or brought by the workers that ran them.
+        self.reports: dict[str, dict[str, Any]] = {}
+
+    def pytest_report_header(self) -> list[str]:
+        """What is about to be tested."""
+        return [summary.header(each.target) for each in self._runs.values()]
+
+    # Collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Our items come in before others select among them."""
+        for run in self._runs.values():
+            report = collect_one_node(ProviderCollector.of(session, run))
+            config.hook.pytest_collectreport(report=report)
+            items += [item for item in report.result if isinstance(item, CaseItem)]
+        wanted = {each.partition("::")[2] for each in self._own} | set(self._cases)
+        if wanted:
+            self._select(items, wanted)
+
+    def _select(self, items: list[pytest.Item], wanted: set[str]) -> None:
+        ours = [item for item in items if isinstance(item, CaseItem)]
+        known = {item.case.id for item in ours}
+        for name in sorted(wanted - known):
+            raise pytest.UsageError(f"there is no case {name!r}; {nearest(name, known)}")
+        gone = [item for item in ours if item.case.id not in wanted]
+        items[:] = [item for item in items if item not in set(gone)]
+        self._config.hook.pytest_deselected(items=gone)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What was selected is now settled."""
+        for name, run in self._runs.items():
+            run.selected = [
+                item.case.id
+                for item in session.items
+                if isinstance(item, CaseItem) and item.run.target.options.provider == name
+            ]
+
+    # The run
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Do the provider's run before its first item, outside of anybody's time limit for one test."""
+        if isinstance(item, CaseItem) and item.run.done is None:
+            item.run.progress = summary.progress(self._config)
+            item.run.result()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Gather the reports; a session in which no case was judged is not a success."""
+        for name, run in self._runs.items():
+            if run.done is not None:
+                self.reports[name] = build.build(run.done, run.target)
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            output[_KEY] = json.dumps(self.reports)
+        else:
+            self._write_reports()
+            judged = any(_judged(report) for report in self.reports.values())
+            if session.exitstatus == pytest.ExitCode.OK and not judged and not self._config.option.collectonly:
+                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        yield
+
+    def collect_from(self, worker_output: dict[str, Any]) -> None:
+        """Take the reports that a worker brings."""
+        self.reports |= json.loads(worker_output.get(_KEY, "{}"))
+
+    def _write_reports(self) -> None:
+        folder = options.value(self._config, "report")
+        if not folder:
+            return
+        for name, report in self.reports.items():
+            path = Path(folder) / name if len(self._runs) > 1 else Path(folder)
+            path.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+            (path / "report.json").write_text(text + "\n", encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The verdict of each provider, by level, with what was found."""
+        for report in self.reports.values():
+            summary.write(terminalreporter, report)
+        if self._config.option.collectonly:
+            for run in self._runs.values():
+                terminalreporter.write_line(summary.forecast(run.target, run.selected))
+
+
+def _judged(report: dict[str, Any]) -> bool:
+    counts = report["counts"]["cases"]
+    return any(counts.get(each) for each in ("violation", "advisory", "conformant", "observed", "inconclusive"))

@@ -1,0 +1,102 @@
+"""What the terminal says: header, progress, forecast and the verdict at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from conformance import __version__, plan
+from conformance.plugins.messages import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from conformance.target import Target
+
+_LEVELS = ("must", "should", "silent", "contradictory")
+_VERDICTS = ("violation", "inconclusive", "advisory", "conformant", "observed", "not-applicable", "untested")
+_COLOURS = {"conformant": {"green": True}, "nonconformant": {"red": True}, "inconclusive": {"yellow": True}}
+_SHOWN = 10
+
+
+def header(target: Target) -> str:
+    """One line about a provider's run."""
+    where = target.endpoint or f"the embedded reference endpoint ({'strict' if target.options.strict else 'lenient'})"
+    provider = target.suite.provider
+    return f"conformance {__version__}: {provider.name} ({provider.revision}) at {where}, seed {target.options.seed}"
+
+
+def forecast(target: Target, selected: list[str]) -> str:
+    """What a run of the selected cases would send and create."""
+    todo = plan.make(target.suite, selected)
+    size = target.suite.provider.main.pack_size if target.options.pack else 1
+    return (
+        f"{target.suite.provider.name}: a run would send about {todo.requests(size)} requests and controls between"
+        f" them, and create up to {todo.orders} orders"
+    )
+
+
+def progress(config: pytest.Config) -> Callable[[int, int], None] | None:
+    """A line that counts requests, where somebody looks at it."""
+    if hasattr(config, "workerinput") or not sys.stderr.isatty():
+        return None
+
+    def show(done: int, expected: int) -> None:
+        end = "\r" if done < expected else " \r"
+        sys.stderr.write(f"  {done} of about {max(expected, done)} requests{end}")
+        sys.stderr.flush()
+
+    return show
+
+
+def write(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
+    """The verdict of one provider."""
+    name, verdict = report["provider"]["name"], report["verdict"]
+    terminal.write_sep("=", f"{name}: {verdict}", bold=True, **_COLOURS[verdict])
+    if report["run"]["stopped"]:
+        terminal.write_line(printable(f"The run stopped: {report['run']['stopped']}"), red=True)
+    _levels(terminal, report)
+    counts = report["counts"]
+    terminal.write_line(
+        f"{counts['requests']} requests ({counts['controls']} of them controls), {counts['orders_created']} orders created"
+    )
+    if report["run"]["control"] != "plain":
+        terminal.write_line(f"The plain valid batch was refused; the control was: {report['run']['control']}.", yellow=True)
+    for word, title in (("violation", "Violated"), ("advisory", "Advisory")):
+        _findings(terminal, report, word, title)
+    if report["policy"].get("batch"):
+        terminal.write_line(f"One bad order in a batch: {report['policy']['batch']} (the documentation is silent).")
+    if verdict == "inconclusive" and not report["run"]["stopped"]:
+        terminal.write_line(_why_inconclusive(report), yellow=True)
+
+
+def _levels(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
+    table = {level: Counter(row["verdict"] for row in report["requirements"] if row["level"] == level) for level in _LEVELS}
+    columns = [each for each in _VERDICTS if any(table[level][each] for level in _LEVELS)]
+    terminal.write_line("requirements   " + "".join(f"{each:>16}" for each in columns))
+    for level in _LEVELS:
+        if table[level]:
+            terminal.write_line(f"{level:<15}" + "".join(f"{table[level][each] or '-':>16}" for each in columns))
+
+
+def _findings(terminal: pytest.TerminalReporter, report: dict[str, Any], word: str, title: str) -> None:
+    """One line a requirement: a cause that shows in forty cases is told once."""
+    rows = [row for row in report["requirements"] if any(case["verdict"] == word for case in row["cases"])]
+    for row in rows[:_SHOWN]:
+        cases = [case["id"] for case in row["cases"] if case["verdict"] == word]
+        more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+        terminal.write_line(f"{title}: {row['id']} {row['title']}  [{cases[0]}{more}]", red=word == "violation")
+    if len(rows) > _SHOWN:
+        terminal.write_line(f"{title}: {len(rows) - _SHOWN} requirements more")
+
+
+def _why_inconclusive(report: dict[str, Any]) -> str:
+    counts = report["counts"]["cases"]
+    if counts.get("inconclusive"):
+        return f"Inconclusive: {counts['inconclusive']} cases could not be judged; their errors say why."
+    if report["run"]["selection"] != "all":
+        return "Inconclusive: only a part of the cases was selected."
+    return "Inconclusive: requirements of level must were not tested."
