@@ -71,7 +71,7 @@ class Composer:
         changed: dict[str, Operations] = {}
         for index, atom in enumerate(atoms):
             order, scope = self._maker.make(atom.recipe, f"{atom.id}/{attempt}", now)
-            filled = values.filled_operations(atom.change, scope)
+            filled = _fitting(values.filled_operations(atom.change, scope), order)
             made.append(changes.apply(order, filled))
             changed[atom.id] = changes.moved(filled, envelope.place(operation, index))
         names = [atom.id for atom in atoms]
@@ -104,6 +104,7 @@ class Composer:
                 order = same
             if word.endswith("changed") and step.scope == "order":
                 change = values.filled_operations(step.change, replace(scope, same=same if same is not None else order))
+                change = _fitting(change, order)
                 order = changes.apply(order, change)
                 change = changes.moved(change, envelope.place(operation, slot))
             made.append(order)
@@ -133,6 +134,18 @@ class Composer:
         if not operation.anonymous:
             headers.append((self._provider.auth.header, self._provider.auth.value))
         return Request(operation.method, operation.path, headers=tuple(headers), body=envelope.encode(body))
+
+
+def _fitting(change: Operations, order: Json) -> Operations:
+    """
+    A member that is to be replaced but is not there is added.
+
+    It happens to members that a valid order carries only where the account has a value for them.
+    """
+    return tuple(
+        {**each, "op": "add"} if each["op"] == "replace" and not changes.exists(order, str(each["path"])) else each
+        for each in change
+    )
 
 
 def _changed_request(request: Request, change: Operations, scope: Scope) -> tuple[Request, Operations]:

@@ -182,7 +182,8 @@ class _Bench:
         others = {each is Answer.ACCEPTED for each in self._groups[case.group]}
         if answer is Answer.ACCEPTED and len(others) > 1:
             finding = Finding("response status", "a refusal, as with the bad order at other positions", got)
-            return Judgement(self._failed(case), (finding,))
+            policy = _word(answer, self._records[index].exchange)
+            return Judgement(self._failed(case), (finding,), policy=policy)
         return Judgement(Verdict.CONFORMANT, policy=_word(answer, self._records[index].exchange))
 
     # Cases that look at the exchanges of others
@@ -192,6 +193,8 @@ class _Bench:
         if not indexes:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"nothing was sent for {', '.join(case.reads)}")
         exchanges = [self._records[index].exchange for index in indexes]
+        if any(each.response is None for each in exchanges):
+            return Judgement(Verdict.INCONCLUSIVE, reason=describe(exchanges[0]))
         findings = tuple(Finding("response", "nothing in particular", describe(each)) for each in exchanges)
         words = dict.fromkeys(_word(self._answers[index], self._records[index].exchange) for index in indexes)
         return Judgement(Verdict.OBSERVED, findings, tuple(each.id for each in exchanges), policy=", ".join(words))
@@ -270,8 +273,14 @@ class _Bench:
 
 
 def _word(answer: Answer, exchange: Exchange) -> str:
-    status = exchange.response.status if exchange.response else ""
-    return f"{answer.value} ({status})"
+    """For a table of what was found: ``accepted (201)``, ``refused (422)``, ``redirected (307)``."""
+    if exchange.response is None:
+        return answer.value
+    status = exchange.response.status
+    word = answer.value
+    if answer is Answer.AMBIGUOUS:
+        word = "refused" if status >= 400 else "redirected"
+    return f"{word} ({status})"
 
 
 def _statuses(operation: Operation) -> str:

@@ -134,11 +134,11 @@ class HttpTransport:
             self._pool.clear()
         try:
             return self._roundtrip(request), None
+        except urllib3.exceptions.NewConnectionError as error:  # a time-out too, by its class
+            return None, Trouble("connect", _reason(error))
         except urllib3.exceptions.TimeoutError as error:
             kind = "connect" if isinstance(error, urllib3.exceptions.ConnectTimeoutError) else "timeout"
-            return None, Trouble(kind, f"no answer within {self._timeout:g} s")
-        except urllib3.exceptions.NewConnectionError as error:
-            return None, Trouble("connect", _reason(error))
+            return None, Trouble(kind, f"nothing within {self._timeout:g} s")
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return None, Trouble("broken", self._vault.scrub(f"{type(error).__name__}: {_reason(error)}"))
         finally:

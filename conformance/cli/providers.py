@@ -13,6 +13,8 @@ from rich.table import Table
 from conformance import providers as packs
 from conformance import resources, suite
 
+_WIDTH = 160
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -28,7 +30,9 @@ def providers(*, as_json: bool) -> None:
     for row in rows:
         counts = [str(row["requirements"].get(level, 0)) for level in ("must", "should", "silent", "contradictory")]
         table.add_row(row["name"], row["operation"], ", ".join(row["revisions"]), *counts, str(row["cases"]))
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    # Somewhere without a terminal there is no width to keep to.
+    Console(width=None if console.is_terminal else _WIDTH).print(table)
 
 
 def _row(name: str) -> dict[str, Any]:

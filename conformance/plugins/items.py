@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 
     from conformance.model import Case, Judgement
     from conformance.plugins.session import ProviderRun
-
-
-class Unmet(Exception):  # noqa: N818  # a verdict, not an error of ours
-    """A verdict that pytest has to show; the text is the whole message."""
 
 
 class ProviderCollector(pytest.Collector):
@@ -67,19 +63,13 @@ class CaseItem(pytest.Item):
         if judgement.verdict is Verdict.INCONCLUSIVE:
             if not self.run.tells_stop(self.case.id):
                 raise pytest.skip.Exception("not judged: the run had stopped", _use_item_location=True)
-            raise Unmet(self.run.message(self.case))
+            raise pytest.fail.Exception(self.run.message(self.case), pytrace=False)
 
     def runtest(self) -> None:
         """A violation fails; an advisory does where that is asked for."""
         if self.judgement().verdict in self.run.failing:
-            raise Unmet(self.run.message(self.case))
+            raise pytest.fail.Exception(self.run.message(self.case), pytrace=False)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Verdicts are shown as they are, without a traceback of ours."""
-        if isinstance(excinfo.value, Unmet):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[Path, None, str]:
+    def reportinfo(self) -> tuple[Path, int, str]:
         """Where the case stands for people: its id."""
-        return Path(self.run.target.options.provider), None, self.case.id
+        return Path(self.run.target.options.provider), 0, self.case.id
