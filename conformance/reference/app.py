@@ -58,7 +58,10 @@ class Endpoint:
         for each in self.provider.auth.token_endpoints:
             base = "" if each.root else main.base_path
             routes.append(Route(base + each.path, self._create_token, methods=["POST"]))
-        return Starlette(routes=routes)
+        application = Starlette(routes=routes)
+        # A redirect would name the port, which is chance; the documentation knows no trailing slash.
+        application.router.redirect_slashes = False
+        return application
 
     async def _create_orders(self, request: Request) -> Response:
         self.requests += 1
