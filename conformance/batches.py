@@ -11,7 +11,7 @@ from conformance.model import Json, JsonObject, Operations, Recipe, Request
 from conformance.orders import OrderMaker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from conformance.model import Case, Step
@@ -92,9 +92,10 @@ class Composer:
         step = case.steps[index]
         if operation.order is None:
             _, scope = self._maker.make(PLAIN, case.id, now)
-            return self._about_body(operation, case, step, cast("Json", operation.body), scope, ())
+            return self._about_body(case, step, cast("Json", operation.body), scope)
         made: list[Json] = []
         change: Operations = ()
+        scope: Scope | None = None
         slots = step.slots + ("good",) * (self._fillers if step.slots == ("changed",) else 0)
         for slot, word in enumerate(slots):
             same = first if first is not None else (made[0] if made else None)
@@ -108,11 +109,12 @@ class Composer:
                 order = changes.apply(order, change)
                 change = changes.moved(change, envelope.place(operation, slot))
             made.append(order)
+        assert scope is not None, f"{case.id}: a batch without orders"
         scope = replace(scope, same=first if first is not None else made[0])
         orders = tuple(made)
         body = envelope.wrap(operation, made)
         if step.scope == "body":
-            return self._about_body(operation, case, step, body, scope, orders)
+            return self._about_body(case, step, body, scope, orders)
         request = self._request(operation, body)
         if step.scope == "request":
             request, change = _changed_request(request, step.change, scope)
@@ -122,9 +124,8 @@ class Composer:
         atoms = tuple(case.id if word.endswith("changed") else "" for word in slots)
         return Composed(operation.id, request, orders, atoms, case.id, {case.id: change} if change else {})
 
-    def _about_body(
-        self, operation: Operation, case: Case, step: Step, body: Json, scope: Scope, orders: tuple[Json, ...]
-    ) -> Composed:
+    def _about_body(self, case: Case, step: Step, body: Json, scope: Scope, orders: tuple[Json, ...] = ()) -> Composed:
+        operation = self._provider.operation(case.operation)
         change = values.filled_operations(step.change, scope)
         request = self._request(operation, changes.apply(body, change))
         return Composed(operation.id, request, orders, (), case.id, {case.id: change} if change else {})
@@ -172,9 +173,7 @@ def _changed_request(request: Request, change: Operations, scope: Scope) -> tupl
     changed = cast("dict[str, str]", changes.apply(document, tuple(filled)))
     headers = cast("dict[str, str]", changed["headers"])
     body = raw.get("body", changed.get("body", "").encode())
-    result = Request(
-        changed["method"], changed["path"], changed["query"], tuple(headers.items()), body if body else None
-    )
+    result = Request(changed["method"], changed["path"], changed["query"], tuple(headers.items()), body or None)
     return result, tuple(filled)
 
 
@@ -185,7 +184,7 @@ def _duplicate_key(text: str) -> bytes:
     return (json.dumps({first: body[first]}, ensure_ascii=False)[:-1] + "," + text.lstrip()[1:]).encode()
 
 
-_BODIES = {
+_BODIES: dict[str, Callable[[str], bytes]] = {
     "bom": lambda text: b"\xef\xbb\xbf" + text.encode(),
     "duplicate-key": _duplicate_key,
     "latin-1": lambda text: text.encode("latin-1", "replace"),

@@ -29,9 +29,7 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """
-    ``sites`` in the order of the schemas; ``cases`` and ``faults`` as written in the pack, by requirement id.
-    """
+    """``sites`` in the order of the schemas; ``cases`` and ``faults`` as written in the pack, by requirement id."""
 
     requirements: tuple[Requirement, ...]
     sites: tuple[Owned, ...]
@@ -110,5 +108,7 @@ def _owned(
             )
     missing = [f"{name}: {key}" for name, key in known if (name, key) not in found and not key.endswith(" unknown")]
     if missing:
-        raise PackError(f"{path}: no requirement covers {missing[0]!r} ({len(missing)} in all); add it to a covers list")
+        raise PackError(
+            f"{path}: no requirement covers {missing[0]!r} ({len(missing)} in all); add it to a covers list"
+        )
     return tuple(found[place] for place in known if place in found)

@@ -137,7 +137,9 @@ class _Bench:
         if answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED):
             return Judgement(Verdict.INCONCLUSIVE, reason=describe(exchange))
         if answer is not Answer.ACCEPTED and not self._bracketed(index) and not self._is_token(case):
-            return Judgement(Verdict.INCONCLUSIVE, reason="the plain batch was refused afterwards: the endpoint changed")
+            return Judgement(
+                Verdict.INCONCLUSIVE, reason="the plain batch was refused afterwards: the endpoint changed"
+            )
         skew = _skew(exchange)
         if skew > MAX_SKEW and _relative(case):
             return Judgement(

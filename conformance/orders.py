@@ -134,8 +134,9 @@ def _carry(shape: JsonObject, full: JsonObject, schema: JsonObject, pointer: str
     for token in changes.tokens(pointer):
         if isinstance(source, list):
             # The template has one line; every line of the order is made from it.
-            source, node = source[0], cast("JsonObject", node.get("items", {}))
+            source = cast("Json", source[0])
             target = cast("list[Json]", target)[0]
+            node = cast("JsonObject", node.get("items", {}))
             continue
         if not isinstance(source, dict) or token not in source:
             return
@@ -179,4 +180,3 @@ def needed_members(change: Operations) -> tuple[str, ...]:
         if parts:
             result.append(changes.pointer(parts))
     return tuple(dict.fromkeys(result))
-

@@ -223,5 +223,3 @@ def read_account(provider: Provider, path: Path) -> Account:
     facts = descriptors.read(path, "account", UserError)
     descriptors.check(facts, meta, path, UserError)
     return Account(facts)
-
-

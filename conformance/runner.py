@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance import plan
@@ -33,9 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """
-    How a run is done. ``instant`` stops the clock, for endpoints whose clock is stopped too.
-    """
+    """How a run is done. ``instant`` stops the clock, for endpoints whose clock is stopped too."""
 
     seed: int
     token: str
@@ -101,9 +100,7 @@ class Runner:
             self._settle()
         except Stop as stop:
             run.stopped = str(stop)
-        run.not_run |= dict.fromkeys(
-            self._unsent(todo), f"not sent: {run.stopped}" if run.stopped else "not sent"
-        )
+        run.not_run |= dict.fromkeys(self._unsent(todo), f"not sent: {run.stopped}" if run.stopped else "not sent")
         run.judgements = judge(self._suite, run.records, run.not_run)
         run.finished_at = self._now()
         return run
@@ -240,10 +237,8 @@ class Runner:
         for window in _chunks(cases, width):
             cases_now = [case for case in window if self._room_for(case.orders, [case.id])]
             numbers = [self._next_unit() for _ in cases_now]
-            results = self._in_flight(
-                [lambda case=case, number=number: self._case(case, number) for case, number in zip(cases_now, numbers, strict=True)],
-                width,
-            )
+            tasks = [partial(self._case, case, number) for case, number in zip(cases_now, numbers, strict=True)]
+            results = self._in_flight(tasks, width)
             doubt = False
             for case, records in zip(cases_now, results, strict=True):
                 self._keep(records)
@@ -281,9 +276,9 @@ class Runner:
                 if len(case.steps) == 1:
                     self._doubtful.append((case, record.step))
                 at_once |= self._status(record) not in self._explained
-            elif answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED):
-                at_once = True
-            elif answer is Answer.REFUSED and case.expect is Expect.ACCEPT:
+            elif answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED) or (
+                answer is Answer.REFUSED and case.expect is Expect.ACCEPT
+            ):
                 at_once = True
         return at_once
 
@@ -296,9 +291,7 @@ class Runner:
             made = self._composer.step(case, index, "", self._now(), first)
             first = made.orders[0] if first is None and made.orders else first
             composed.append(made)
-        sends = [
-            lambda made=made, index=index: self._send(made, "case", number, index) for index, made in enumerate(composed)
-        ]
+        sends = [partial(self._send, made, "case", number, index) for index, made in enumerate(composed)]
         if case.parallel:
             return self._in_flight(sends, len(sends))
         return [send() for send in sends]
@@ -367,4 +360,3 @@ class Runner:
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """
-    The cases of a provider. ``twins`` are accepted counterparts that are no case themselves, by id.
-    """
+    """The cases of a provider. ``twins`` are accepted counterparts that are no case themselves, by id."""
 
     provider: Provider
     catalogue: Catalogue

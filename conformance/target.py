@@ -18,7 +18,7 @@ from conformance.runner import Runner, Settings
 from conformance.transport import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from conformance.runner import Run
     from conformance.scrub import Vault
@@ -89,7 +89,7 @@ def token_of(seed: int) -> str:
 
 
 @contextmanager
-def runner(target: Target, progress: Callable[[int, int], None] | None = None) -> Iterator[Runner]:
+def runner(target: Target, progress: Callable[[int, int], None] | None = None) -> Generator[Runner]:
     """A runner for the target; a reference endpoint lives as long as the context."""
     if target.kind == "reference":
         with _reference(target, progress) as made:
@@ -110,7 +110,7 @@ def _settings(options: Options, token: str, instant: datetime | None) -> Setting
 
 
 @contextmanager
-def _reference(target: Target, progress: Callable[[int, int], None] | None) -> Iterator[Runner]:
+def _reference(target: Target, progress: Callable[[int, int], None] | None) -> Generator[Runner]:
     from conformance.reference import app, behaviour, server  # noqa: PLC0415  # a live run needs no server
     from conformance.scrub import Vault  # noqa: PLC0415
 
@@ -127,7 +127,7 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None) -> I
 
 
 @contextmanager
-def _live(target: Target, progress: Callable[[int, int], None] | None) -> Iterator[Runner]:
+def _live(target: Target, progress: Callable[[int, int], None] | None) -> Generator[Runner]:
     options, provider = target.options, target.suite.provider
     if target.secrets is None:
         raise UserError(f"{provider.name}: no credentials")

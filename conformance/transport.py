@@ -85,13 +85,11 @@ class HttpTransport:
     def send(self, request: Request, operation: str, name: str, now: datetime) -> Exchange:
         """Carry one request and read its whole answer within the time-out."""
         started = time.perf_counter()
-        response: Response | None = None
-        trouble: Trouble | None = None
         try:
             if any("{{access_token}}" in value for _, value in request.headers):
                 self.tokens.ensure()
         except OSError as error:
-            trouble = Trouble("credentials", self._vault.scrub(str(error)))
+            response, trouble = None, Trouble("credentials", self._vault.scrub(str(error)))
         else:
             response, trouble = self._carry(request)
         duration = (time.perf_counter() - started) * 1000
@@ -119,14 +117,15 @@ class HttpTransport:
 
     def _carry(self, request: Request) -> tuple[Response | None, Trouble | None]:
         waited = 0.0
-        for _ in range(_THROTTLE_TRIES):
+        tries = 1
+        while True:
             response, trouble = self._once(request)
             pause = _retry_after(response)
-            if response is None or pause is None or waited + pause > _MAX_WAIT_S:
-                break
+            if pause is None or waited + pause > _MAX_WAIT_S or tries == _THROTTLE_TRIES:
+                return response, trouble
             time.sleep(pause)
             waited += pause
-        return response, trouble
+            tries += 1
 
     def _once(self, request: Request) -> tuple[Response | None, Trouble | None]:
         self._pace.wait()
@@ -179,10 +178,11 @@ class HttpTransport:
         kind = "application/x-www-form-urlencoded" if form else "application/json"
         try:
             answer = self._pool.request("POST", url, body=body, headers={"content-type": kind}, redirect=False)
-            data = json.loads(answer.data)
-            return str(data["access_token"]), float(data.get("expires_in", 3600))
         except urllib3.exceptions.HTTPError as error:
             raise OSError(f"no access token from {url}: {_reason(error)}") from error
+        try:
+            data = json.loads(answer.data)
+            return str(data["access_token"]), float(data.get("expires_in", 3600))
         except (ValueError, KeyError, TypeError) as error:
             raise OSError(f"no access token from {url}: status {answer.status}; check the credentials") from error
 

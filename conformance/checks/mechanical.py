@@ -245,7 +245,10 @@ def _batch_size(place: _Place, keyword: str) -> Iterator[Case]:
         return
     yield site.case("largest", Expect.ACCEPT, slots=("good",) * bound, step_scope="batch", rank=1)
     yield site.case(
-        "too-large", Expect.REFUSE, slots=("good",) * (bound + 1), step_scope="batch",
+        "too-large",
+        Expect.REFUSE,
+        slots=("good",) * (bound + 1),
+        step_scope="batch",
         twin=f"{site.owned.requirement.id}/{site.name}.largest",
     )
 

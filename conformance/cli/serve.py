@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from conformance import providers
-from conformance.model import Account
 from conformance.reference import app, behaviour, faults, server
 from conformance.reference.store import Store
 
@@ -16,7 +15,9 @@ from conformance.reference.store import Store
 @click.argument("provider")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--strict/--lenient", default=False, help="Refuse, or take, what the documentation is silent about.")
-@click.option("--fault", "fault_id", metavar="ID", help="Break one documented rule, for example AL-034. 'list' lists them.")
+@click.option(
+    "--fault", "fault_id", metavar="ID", help="Break one documented rule, for example AL-034. 'list' lists them."
+)
 @click.option("--db", type=click.Path(dir_okay=False), help="Keep the orders in this SQLite file.")
 @click.option("--account", type=click.Path(dir_okay=False), help="Account facts (TOML); default: the pack's own.")
 def serve(provider: str, *, port: int, strict: bool, fault_id: str | None, db: str | None, account: str | None) -> None:
@@ -26,7 +27,7 @@ def serve(provider: str, *, port: int, strict: bool, fault_id: str | None, db: s
         for each in faults.of(pack).values():
             click.echo(f"{each.id}  {each.title}")
         return
-    facts: Account = providers.read_account(pack, Path(account)) if account else providers.reference_account(pack)
+    facts = providers.read_account(pack, Path(account)) if account else providers.reference_account(pack)
     how = behaviour.healthy(pack, strict=strict)
     if fault_id:
         how = faults.fault(pack, fault_id).apply(how)

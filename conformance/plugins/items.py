@@ -25,7 +25,7 @@ class ProviderCollector(pytest.Collector):
     def of(cls, session: pytest.Session, run: ProviderRun) -> ProviderCollector:
         """The collector of one provider's run."""
         name = run.target.options.provider
-        node: ProviderCollector = cls.from_parent(session, name=name, nodeid=name)  # type: ignore[no-untyped-call]
+        node: ProviderCollector = cls.from_parent(session, name=name, nodeid=name)
         node.run = run
         return node
 
@@ -44,7 +44,7 @@ class CaseItem(pytest.Item):
     @classmethod
     def of(cls, parent: ProviderCollector, case: Case) -> CaseItem:
         """The item of a case, marked with its level and area for ``-m``."""
-        node: CaseItem = cls.from_parent(parent, name=case.id)  # type: ignore[no-untyped-call]
+        node: CaseItem = cls.from_parent(parent, name=case.id)
         node.case = case
         node.run = parent.run
         node.add_marker(str(case.requirement.level))

@@ -47,7 +47,9 @@ def failure(run: Run, case: Case, options: Options) -> str:
         lines.append(f"  change    {changed(change)}" + ("" if of == "body" else f"  (of the {of})"))
     elif case.sends and judgement.exchange_ids:
         start = {"plain": "a plain", "full": "a full", "minimal": "a minimal"}[case.recipe.start]
-        lines.append(f"  sent      {start} valid order" + (f" and {case.recipe.carry[-1]}" if case.recipe.carry else ""))
+        lines.append(
+            f"  sent      {start} valid order" + (f" and {case.recipe.carry[-1]}" if case.recipe.carry else "")
+        )
     if case.why:
         lines.append(f"  why       {case.why}")
     for finding in judgement.findings:

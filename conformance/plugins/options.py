@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import argparse
+
     from conformance.target import Options
 
 
@@ -21,7 +22,7 @@ class Option:
     help: str
     metavar: str = ""
     action: str = "store"
-    number: type[int] | type[float] | None = None
+    number: type[int | float] | None = None
 
     @property
     def dest(self) -> str:
@@ -149,5 +150,5 @@ def _positive(config: pytest.Config, name: str, default: Any) -> Any:
 def _header(text: str) -> tuple[str, str]:
     name, colon, content = text.partition(":")
     if not colon or not name.strip():
-        raise pytest.UsageError(f"--header={text.split()[0] if text.split() else ''}…: write 'Name: value'")
+        raise pytest.UsageError(f"--header={text.partition(' ')[0]}…: write 'Name: value'")
     return name.strip().lower(), content.strip()

@@ -110,9 +110,7 @@ class ProviderRun:
 class Session:
     """Our hooks in one pytest session."""
 
-    def __init__(
-        self, config: pytest.Config, runs: dict[str, ProviderRun], own: list[str], cases: list[str]
-    ) -> None:
+    def __init__(self, config: pytest.Config, runs: dict[str, ProviderRun], own: list[str], cases: list[str]) -> None:
         self._config = config
         self._runs = runs
         self._own = own

@@ -64,7 +64,9 @@ def write(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
         f"{counts['requests']} requests ({counts['controls']} of them controls), {counts['orders_created']} orders created"
     )
     if report["run"]["control"] != "plain":
-        terminal.write_line(f"The plain valid batch was refused; the control was: {report['run']['control']}.", yellow=True)
+        terminal.write_line(
+            f"The plain valid batch was refused; the control was: {report['run']['control']}.", yellow=True
+        )
     for word, title in (("violation", "Violated"), ("advisory", "Advisory")):
         _findings(terminal, report, word, title)
     if report["policy"].get("batch"):
@@ -74,7 +76,9 @@ def write(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
 
 
 def _levels(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
-    table = {level: Counter(row["verdict"] for row in report["requirements"] if row["level"] == level) for level in _LEVELS}
+    table = {
+        level: Counter(row["verdict"] for row in report["requirements"] if row["level"] == level) for level in _LEVELS
+    }
     columns = [each for each in _VERDICTS if any(table[level][each] for level in _LEVELS)]
     terminal.write_line("requirements   " + "".join(f"{each:>16}" for each in columns))
     for level in _LEVELS:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 
-class ProviderScheduling(LoadScopeScheduling):
+class ProviderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Items of ours by provider, those of others by module or class."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -191,12 +191,16 @@ class Endpoint:
             return self._error(401, "invalid_client", "unknown client")
         answer: JsonObject = {"access_token": self._issued(), "expires_in": _TOKEN_LIFE_S, "token_type": "Bearer"}
         if self.behaviour.token_answer:
-            answer = {key: answer.get(key) if value == "text" else value for key, value in self.behaviour.token_answer.items()}
+            answer = {
+                key: answer.get(key) if value == "text" else value for key, value in self.behaviour.token_answer.items()
+            }
         return JSONResponse(answer)
 
     def _loosened(self, operation: str) -> bool:
         """Whether a fault took something out of the token request's schema: then its checks are off altogether."""
-        return self.behaviour.schemas[operation] != healthy(self.provider, strict=self.behaviour.strict).schemas[operation]
+        return (
+            self.behaviour.schemas[operation] != healthy(self.provider, strict=self.behaviour.strict).schemas[operation]
+        )
 
     def _client_known(self, body: Any, request: Request, *, loosely: bool) -> bool:
         known = (self.credentials["client_id"], self.credentials["client_secret"])
@@ -210,6 +214,3 @@ class Endpoint:
             # The fault is to issue a token although a member is wrong; only a wrong secret of the right form is refused.
             return True
         return (given.get("client_id"), given.get("client_secret")) == known
-
-
-

@@ -39,10 +39,10 @@ class AppTransport:
         }  # fmt: skip
         sent: list[dict[str, Any]] = []
 
-        async def receive() -> dict[str, Any]:  # noqa: RUF029  # the protocol asks for a coroutine
+        async def receive() -> dict[str, Any]:  # the protocol asks for a coroutine
             return {"type": "http.request", "body": body, "more_body": False}
 
-        async def send(message: dict[str, Any]) -> None:  # noqa: RUF029
+        async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
         coroutine: Any = self._app(scope, receive, send)
@@ -54,8 +54,12 @@ class AppTransport:
             raise RuntimeError("the application waits for an event loop; it cannot be driven in-process")
         start = sent[0]
         content = b"".join(message.get("body", b"") for message in sent[1:])
-        fields = tuple((key.decode("latin-1"), self._vault.scrub(value.decode("latin-1"))) for key, value in start["headers"])
-        return Exchange(name, operation, request, now, 0.0, Response(start["status"], fields, self._vault.scrub_bytes(content)))
+        fields = tuple(
+            (key.decode("latin-1"), self._vault.scrub(value.decode("latin-1"))) for key, value in start["headers"]
+        )
+        return Exchange(
+            name, operation, request, now, 0.0, Response(start["status"], fields, self._vault.scrub_bytes(content))
+        )
 
     def renew_credentials(self) -> bool:
         """Nothing expires in-process."""

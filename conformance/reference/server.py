@@ -14,7 +14,7 @@ import uvicorn
 from conformance.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from conformance.reference.app import Endpoint
 
@@ -56,7 +56,7 @@ def server(endpoint: Endpoint, *, log: bool = False) -> uvicorn.Server:
 
 
 @contextmanager
-def running(endpoint: Endpoint) -> Iterator[str]:
+def running(endpoint: Endpoint) -> Generator[str]:
     """Serve an endpoint in a thread; gives its URL, the base path of the documentation included."""
     listener = listen()
     host, port = listener.getsockname()

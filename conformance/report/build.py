@@ -30,7 +30,10 @@ def build(run: Run, target: Target) -> dict[str, Any]:
     suite, provider = run.suite, run.suite.provider
     selected = set(run.selected)
     cases = {case.id: case for case in suite.cases}
-    rows = [_requirement(each, run, [case for case in suite.cases if case.requirement.id == each.id]) for each in suite.catalogue.requirements]
+    rows = [
+        _requirement(each, run, [case for case in suite.cases if case.requirement.id == each.id])
+        for each in suite.catalogue.requirements
+    ]
     shown = {name: run.judgements[name] for name in cases if name in selected}
     full = selected == set(cases)
     return {
@@ -87,7 +90,9 @@ def overall(run: Run, rows: list[dict[str, Any]], *, full: bool) -> str:
     verdicts = {each.verdict for name, each in run.judgements.items() if name in run.selected}
     if Verdict.VIOLATION in verdicts:
         return "nonconformant"
-    untested = [row for row in rows if row["level"] == "must" and row["verdict"] == "untested" and "untestable" not in row]
+    untested = [
+        row for row in rows if row["level"] == "must" and row["verdict"] == "untested" and "untestable" not in row
+    ]
     judged = verdicts & {Verdict.CONFORMANT, Verdict.ADVISORY}
     if not full or run.stopped or untested or not judged or Verdict.INCONCLUSIVE in verdicts:
         return "inconclusive"
@@ -153,7 +158,9 @@ def _policy(run: Run, cases: dict[str, Case]) -> dict[str, str]:
         for name, each in run.judgements.items()
         if cases[name].policy and each.policy and name in run.selected
     }
-    mixed = {each.policy.partition(" ")[0] for name, each in run.judgements.items() if cases[name].group and each.policy}
+    mixed = {
+        each.policy.partition(" ")[0] for name, each in run.judgements.items() if cases[name].group and each.policy
+    }
     if mixed:
         words = {"refused": "all-or-nothing", "accepted": "per-order or unchecked"}
         found["batch"] = words.get(next(iter(mixed)), "unclear") if len(mixed) == 1 else "depends on the position"
@@ -198,4 +205,3 @@ def _count(words: Any) -> dict[str, int]:
 
 def _time(moment: Any) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
