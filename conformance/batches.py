@@ -91,8 +91,8 @@ class Composer:
         operation = self._provider.operation(case.operation)
         step = case.steps[index]
         if operation.order is None:
-            _, scope = self._maker.make(PLAIN, case.id, now)
-            return self._about_body(case, step, cast("Json", operation.body), scope)
+            bare = self._maker.make(PLAIN, case.id, now)[1]
+            return self._about_body(case, step, cast("Json", operation.body), bare)
         made: list[Json] = []
         change: Operations = ()
         scope: Scope | None = None

@@ -134,7 +134,7 @@ def _carry(shape: JsonObject, full: JsonObject, schema: JsonObject, pointer: str
     for token in changes.tokens(pointer):
         if isinstance(source, list):
             # The template has one line; every line of the order is made from it.
-            source = cast("Json", source[0])
+            source = source[0]
             target = cast("list[Json]", target)[0]
             node = cast("JsonObject", node.get("items", {}))
             continue

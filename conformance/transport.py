@@ -89,7 +89,8 @@ class HttpTransport:
             if any("{{access_token}}" in value for _, value in request.headers):
                 self.tokens.ensure()
         except OSError as error:
-            response, trouble = None, Trouble("credentials", self._vault.scrub(str(error)))
+            response: Response | None = None
+            trouble: Trouble | None = Trouble("credentials", self._vault.scrub(str(error)))
         else:
             response, trouble = self._carry(request)
         duration = (time.perf_counter() - started) * 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,19 +20,30 @@ if TYPE_CHECKING:
     from conformance.schemas import Site
 
 
+# What makes an endpoint refuse more than it should, by keyword: only accepted values can show it.
+_TIGHTER = {
+    **dict.fromkeys(("minLength", "minimum", "exclusiveMinimum", "minItems"), ("one-more",)),
+    **dict.fromkeys(("maxLength", "maximum", "exclusiveMaximum", "maxItems"), ("one-less",)),
+    "enum": ("enum member",),
+    "optional": ("demanded",),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """
     ``id`` is ``AL-034``, a name below it (``AL-166/first-10-only``) or a site and what was done to it.
 
-    ``single`` marks the mechanical faults of one constraint at one place.
+    ``kind`` is ``hand-made``, ``whole`` (it bears the requirement's own id) or what was done
+    to one constraint at one place. ``unseen`` says why no case can show the fault, or is empty.
     """
 
     id: str
     requirement: str
     title: str
     apply: Callable[[Behaviour], Behaviour]
-    single: bool = False
+    kind: str = "hand-made"
+    unseen: str = ""
 
 
 def of(provider: Provider) -> dict[str, Fault]:
@@ -63,8 +73,8 @@ def fault(provider: Provider, name: str) -> Fault:
 
 def _whole(requirement: str, title: str, made: list[Fault]) -> Fault | None:
     """The fault that bears the requirement's own id: its first hand-made one, or all its constraints dropped."""
-    hand = [each for each in made if not each.single]
-    parts = hand[:1] or [each for each in made if each.id.endswith(("/dropped", "/demanded"))]
+    hand = [each for each in made if each.kind == "hand-made"]
+    parts = hand[:1] or [each for each in made if each.kind in ("dropped", "demanded")]
     if not parts:
         return None
 
@@ -73,7 +83,7 @@ def _whole(requirement: str, title: str, made: list[Fault]) -> Fault | None:
             behaviour = part.apply(behaviour)
         return behaviour
 
-    return Fault(requirement, requirement, hand[0].title if hand else f"Not so: {title}", apply)
+    return Fault(requirement, requirement, hand[0].title if hand else f"Not so: {title}", apply, "whole")
 
 
 def _hand_made(provider: Provider, requirement: str, entries: tuple[dict[str, Any], ...]) -> Iterator[Fault]:
@@ -121,13 +131,16 @@ def _merging(
 
 def _singles(owned: list[Owned]) -> Iterator[Fault]:
     """Constraint by constraint: dropped, loosened and tightened by one, a member of an enum gone, an option demanded."""
-    counts: dict[str, int] = defaultdict(int)
     for each in owned:
-        for word, change in _mutations(each.site):
-            name = f"{each.requirement.id}/{each.site.path}.{each.site.keyword}/{word}"
-            counts[name] += 1
-            title = f"{each.site.path}: {each.site.keyword} {word}"
-            yield Fault(name, each.requirement.id, title, _on_schema(each.operation, change), single=True)
+        site = each.site
+        for word, change in _mutations(site):
+            name = f"{each.requirement.id}/{site.path}.{site.keyword}/{word}"
+            title = f"{site.path}: {site.keyword} {word}"
+            kind = "enum member" if word.startswith("without-") else word
+            unseen = ""
+            if each.accept_side == "none" and kind in _TIGHTER.get(site.keyword, ()):
+                unseen = f"nobody can try the accepting side of {site.key}"
+            yield Fault(name, each.requirement.id, title, _on_schema(each.operation, change), kind, unseen)
 
 
 def _mutations(site: Site) -> Iterator[tuple[str, Callable[[JsonObject], None]]]:
@@ -147,7 +160,9 @@ def _mutations(site: Site) -> Iterator[tuple[str, Callable[[JsonObject], None]]]
 
     yield "dropped", lambda schema: _drop(_node(schema, site.at), keyword)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        yield "one-less", put(value - 1 if value > 0 or keyword.endswith("inimum") else value)
+        # A length or a count of less than nothing is no constraint that a schema can state.
+        if value > 0 or keyword.endswith("imum"):
+            yield "one-less", put(value - 1)
         yield "one-more", put(value + 1)
     if keyword == "enum":
         for member in cast("list[Json]", value):
