@@ -59,16 +59,19 @@ def token_url(provider: Provider, endpoint: str, configured: str) -> tuple[str, 
 
     The default is the endpoint's own host: credentials for a sandbox never go elsewhere.
     """
-    known = provider.auth.token_endpoints
-    if not known:
-        return configured, None
-    if configured:
-        path = urlsplit(configured).path.rstrip("/")
-        return configured, next((each for each in known if path.endswith(each.path)), known[0])
-    first = known[0]
+    first = token_endpoint(provider, configured)
+    if configured or first is None:
+        return configured, first
     parts = urlsplit(endpoint)
     base = f"{parts.scheme}://{parts.netloc}" if first.root else endpoint.rstrip("/")
     return base + first.path, first
+
+
+def token_endpoint(provider: Provider, configured: str) -> TokenEndpoint | None:
+    """Which documented token endpoint a configured URL is; the first one when it looks like none, or none is set."""
+    known = provider.auth.token_endpoints
+    path = urlsplit(configured).path.rstrip("/")
+    return next((each for each in known if path.endswith(each.path)), known[0] if known else None)
 
 
 class TokenKeeper:

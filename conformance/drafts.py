@@ -118,7 +118,7 @@ def draft(
     catalogue: Sequence[Product] | None = None,
 ) -> Draft:
     """
-    An order of ``lines`` lines, placed a day before ``now``.
+    An order of ``lines`` lines, placed three days before ``now``.
 
     It depends on the arguments alone, in any process and any order of calls; names also
     on the version of Faker. ``id`` and ``number`` carry the run's ``token``, ten characters of
@@ -142,7 +142,7 @@ def draft(
     random = Random(int.from_bytes(digest))
     buyer, address = people.household(country, int.from_bytes(digest[:8]), random)
     scale = 1 if catalogue is not None else _SCALE.get(currency, 1)
-    today = now.astimezone(UTC)
+    yesterday = now.astimezone(UTC) - timedelta(days=1)
     return Draft(
         id=f"T-{token}-{mark}",
         number=f"N-{token}-{mark}",
@@ -151,9 +151,9 @@ def draft(
         buyer=buyer,
         address=address,
         shipping=random.choice(_SHIPPING) * scale,
-        # Today is after an order of yesterday even for who reads the date as its midnight.
-        shipment=Shipment(land.carrier, _tracking_number(random, country), today.date()),
-        placed_at=today - timedelta(days=1),
+        # After the order and before now, in whatever time zone the date is read.
+        shipment=Shipment(land.carrier, _tracking_number(random, country), yesterday.date()),
+        placed_at=yesterday - timedelta(days=2),
         lines=tuple(
             _line(random, f"L-{mark}-{position}", offer, scale)
             for position, offer in enumerate(_chosen(random, CATALOGUE if catalogue is None else catalogue, lines), 1)

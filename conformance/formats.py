@@ -56,10 +56,14 @@ _FORMATS: dict[str, FormatExamples] = {
         },
         {"word": "yesterday", "month-13": "@now-1d %Y-13-40T%H:%M:%SZ", "date-only": "@now-1d %Y-%m-%d"},
     ),
-    # RFC 3339, full-date. Left out: 2025-1-5, 20250120, ISO weeks and other spellings of a real day.
+    # RFC 3339, full-date, near now for the same reason. Left out: 2025-1-5, 20250120, ISO weeks and other spellings of a real day.
     "date": _examples(
-        {"today": "@today", "past": "2025-01-20", "leap-day": "2024-02-29"},
-        {"day-first": "20-01-2025", "february-30": "2025-02-30", "date-time": "2025-01-20T00:00:00Z"},
+        {"yesterday": "@date-1d"},
+        {
+            "day-first": "@date-1d %d-%m-%Y",
+            "february-30": "@date-1d %Y-02-30",
+            "date-time": "@now-1d %Y-%m-%dT00:00:00Z",
+        },
     ),
     # RFC 3339, full-time. Left out: no offset, no seconds.
     "time": _examples(

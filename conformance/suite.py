@@ -14,7 +14,7 @@ from conformance.model import Case, Expect, Recipe
 from conformance.orders import OrderMaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from conformance.catalogue import Catalogue
     from conformance.model import Account
@@ -41,18 +41,26 @@ class Suite:
         return {case.id: case for case in self.cases}
 
 
-def build(provider: Provider, account: Account, secrets: Iterable[str] = ()) -> Suite:
+def build(
+    provider: Provider, account: Account, secrets: Iterable[str] = (), closed: Mapping[str, str] | None = None
+) -> Suite:
     """
     Every case of the pack, in the catalogue's order.
 
-    ``secrets`` names the placeholders whose values are known, since some cases need them.
+    ``secrets`` names the placeholders whose values are known, since some cases need them;
+    ``closed`` gives the reason why an operation cannot be tested here, by its id.
     Raises PackError for a case that names something the pack does not have.
     """
     known = catalogue.load(provider.name, provider.revision)
     cases = _cases(provider, known)
     _check_names(cases, provider)
     secrets = set(secrets)
-    cases = [_excluded(case, provider, account, secrets) for case in cases]
+    cases = [_excluded(case, provider, account, secrets, closed or {}) for case in cases]
+    gone = {case.id: case.excluded for case in cases if case.excluded}
+    cases = [
+        replace(case, excluded=gone[case.reads[0]]) if case.reads and gone.keys() >= set(case.reads) else case
+        for case in cases
+    ]
     cases, twins = _with_twins(cases, OrderMaker(provider.main, account, 0, ""))
     return Suite(provider, known, account, tuple(cases), twins)
 
@@ -81,7 +89,7 @@ def _check_names(cases: list[Case], provider: Provider) -> None:
                 raise PackError(f"{case.id}: reads {name!r}, which is no case; {nearest(name, ids)}")
 
 
-def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str]) -> Case:
+def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str], closed: Mapping[str, str]) -> Case:
     for key in case.needs:
         if account.get(key) is None:
             return replace(case, excluded=f"the account file has no {key}")
@@ -89,6 +97,8 @@ def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str
         if key not in secrets:
             variables = [each.variables[key] for each in provider.auth.credentials if key in each.variables]
             return replace(case, excluded=f"{' or '.join(variables) or key} is not set")
+    if case.operation in closed:
+        return replace(case, excluded=closed[case.operation])
     return case
 
 

@@ -20,6 +20,7 @@ from conformance.transport import HttpTransport
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from conformance.providers import Provider
     from conformance.runner import Run
     from conformance.scrub import Vault
 
@@ -74,8 +75,22 @@ def prepare(options: Options) -> Target:
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
     account = providers.read_account(provider, Path(options.account)) if options.account else Account()
-    vault, _ = credentials.vault(provider, credentials.environment())
-    return Target("live", options, suite.build(provider, account, vault.names), vault, endpoint)
+    vault, token_url = credentials.vault(provider, credentials.environment())
+    closed = _closed(provider, vault, token_url)
+    return Target("live", options, suite.build(provider, account, vault.names, closed), vault, endpoint)
+
+
+def _closed(provider: Provider, vault: Vault, token_url: str) -> dict[str, str]:
+    """Token operations that cannot be tested, with the reason: nobody said where they are, or they are another kind."""
+    operations = {each.path: each.id for each in provider.operations if each.anonymous}
+    used = credentials.token_endpoint(provider, token_url)
+    if used is None or used.path in operations:
+        if token_url or not vault.get("access_token"):
+            return {}
+        reason = "the access token is given, and no token URL is set to test"
+    else:
+        reason = f"tokens come from {token_url}, and this is about {' and '.join(operations)}"
+    return dict.fromkeys(operations.values(), reason)
 
 
 def instant_of(seed: int) -> datetime:
@@ -137,6 +152,8 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
     # People give the host alone or the documented base path with it: the first control tells which was meant.
     bases = [base, ""] if base and not parts.path else [parts.path]
     origin = f"{parts.scheme}://{parts.netloc}"
+    used = credentials.token_endpoint(provider, configured)
+    places = {used.path: configured} if used and configured else {}
     transport = HttpTransport(
         origin + bases[0],
         target.secrets,
@@ -146,6 +163,7 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
         connections=options.concurrency,
         max_rps=options.max_rps,
         bases=bases[1:],
+        places=places,
     )
     try:
         yield Runner(target.suite, transport, _settings(options, secrets.token_hex(3), None), progress)

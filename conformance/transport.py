@@ -15,7 +15,7 @@ from conformance.credentials import TokenKeeper
 from conformance.model import Exchange, Request, Response, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from conformance.providers import TokenEndpoint
@@ -64,11 +64,14 @@ class HttpTransport:
         connections: int = 1,
         max_rps: float = 0.0,
         bases: Iterable[str] = (),
+        places: Mapping[str, str] | None = None,
     ) -> None:
         parts = urlsplit(endpoint)
         self._host = f"{parts.scheme}://{parts.netloc}"
         self._base = parts.path.rstrip("/")
         self._bases = list(bases)
+        # Operations that lie elsewhere, path to whole URL.
+        self._places = dict(places or {})
         self._vault = secrets
         self._extra = tuple(headers)
         self._timeout = timeout
@@ -151,7 +154,7 @@ class HttpTransport:
         body = request.body
         if body is not None:
             body = self._vault.fill_body(body, headers.get("content-type", ""))
-        url = self._host + ("" if request.root else self._base) + request.path
+        url = self._places.get(request.path) or self._host + ("" if request.root else self._base) + request.path
         if request.query:
             url += "?" + self._vault.fill(request.query, quote)
         deadline = time.monotonic() + self._timeout

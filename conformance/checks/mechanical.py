@@ -191,13 +191,14 @@ def _bound(place: _Place) -> Iterator[Case]:
         yield place.refused(word, bound + sign)
         return
     template = _template(place)
-    if bound == 0 and isinstance(template, str) and template.removeprefix("@") in values.MONEY:
-        # An order whose total is nothing has nothing elsewhere either: it still adds up.
+    fact = template.removeprefix("@") if isinstance(template, str) else ""
+    # Where nothing costs anything, an amount of nothing and any quantity still add up.
+    if bound == 0 and fact in values.MONEY:
         if place.owned.accept_side != "none":
             recipe = Recipe(free=True, carry=(place.pointer,))
             yield place.case("at-bound", Expect.ACCEPT, recipe=recipe, rank=3)
     else:
-        yield from place.accepted("at-bound", bound, rank=3)
+        yield from place.accepted("at-bound", bound, rank=3, recipe=Recipe(free=fact == "line.quantity"))
     yield place.refused(word, round(bound + sign * step, 4))
     if not integer:
         yield place.refused(f"far-{word}", bound + sign, rank=35)

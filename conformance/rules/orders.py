@@ -140,6 +140,28 @@ def totals_add_up(order: Json, _context: Context, *, total: str, plus: list[str]
         yield Breach(total, f"should be {expected}")
 
 
+@rule("lines-add-up")
+def lines_add_up(
+    order: Json, _context: Context, *, total: str, lines: str, price: str, quantity: str
+) -> Iterator[Breach]:
+    """A subtotal is the sum of price times quantity over the lines, in exact decimals."""
+    rows = [row for _, row in select(order, lines)]
+    sums = [Decimal(str(next(select(row, price))[1])) * Decimal(str(next(select(row, quantity))[1])) for row in rows]
+    for pointer, value in select(order, total):
+        if Decimal(str(value)) != sum(sums, Decimal()):
+            yield Breach(pointer, f"should be {sum(sums, Decimal())}")
+
+
+@rule("not-before")
+def not_before(order: Json, _context: Context, *, at: str, start: str) -> Iterator[Breach]:
+    """A day is not before the day of another moment of the order."""
+    starts = [moment for _, value in select(order, start) if (moment := _moment(value))]
+    for pointer, value in select(order, at):
+        moment = _moment(value)
+        if moment and starts and moment.date() < starts[0].astimezone(UTC).date():
+            yield Breach(pointer, "lies before the order")
+
+
 @rule("printable")
 def printable(order: Json, _context: Context, *, longest: int) -> Iterator[Breach]:
     """Texts hold something to read, nothing beyond the basic plane, and no more than so many characters."""

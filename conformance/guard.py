@@ -1,0 +1,139 @@
+"""The guard: controls that show, again and again, that the endpoint still takes a plain valid batch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.batches import PLAIN
+from conformance.envelope import Answer
+from conformance.judge import describe
+from conformance.plan import Atom
+from conformance.sender import status
+
+if TYPE_CHECKING:
+    from conformance.batches import Composer
+    from conformance.model import Record
+    from conformance.providers import Operation
+    from conformance.sender import Sender
+    from conformance.transport import Transport
+
+# A control stands at least this often between other requests.
+CONTROL_EVERY = 50
+_PAUSE_S = 1.0
+# Tokens expire; an endpoint that fails more often than this is not being tested but endured.
+_MAX_LAPSES = 20
+# Name, lines of each order, further orders beside it.
+_LARGER = (("full", 1, 0), ("full with two lines", 2, 0), ("two full orders", 2, 1))
+
+
+class Stop(Exception):  # noqa: N818  # not an error: the run ends here
+    """Nothing more can be concluded; the text is for the user."""
+
+
+class Guard:
+    """
+    Sends the controls of one run.
+
+    :meth:`check` gives back the records that prove nothing because the endpoint had lapsed
+    meanwhile; they have to be sent again.
+    """
+
+    def __init__(self, operation: Operation, composer: Composer, sender: Sender, transport: Transport) -> None:
+        self._operation = operation
+        self._composer = composer
+        self._sender = sender
+        self._transport = transport
+        self._good_until = 0
+        self._lapses = 0
+
+    def open(self) -> None:
+        """The first control. Raises Stop when no plain valid batch is accepted."""
+        record = self._control()
+        answer = self._sender.answer(record)
+        if answer is Answer.AMBIGUOUS and status(record) in (404, 405) and self._transport.other_base():
+            self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
+            record = self._control()
+            answer = self._sender.answer(record)
+        if answer is Answer.REFUSED:
+            answer = self._larger()
+        if answer is not Answer.ACCEPTED:
+            raise Stop(self._advice(record, answer))
+        self._good_until = len(self._sender.run.records)
+
+    def check(self) -> list[Record]:
+        """
+        A control between other requests.
+
+        Raises Stop when the endpoint no longer takes a valid batch, not even with fresh credentials.
+        """
+        record = self._control()
+        if self._sender.answer(record) is Answer.ACCEPTED:
+            self._good_until = len(self._sender.run.records)
+            return []
+        renewed = status(record) in (401, 403) and self._transport.renew_credentials()
+        if not renewed:
+            time.sleep(_PAUSE_S)
+        again = self._control()
+        answer = self._sender.answer(again)
+        if answer is not Answer.ACCEPTED:
+            raise Stop(f"in mid-run {self._advice(again, answer)}")
+        return self._lost()
+
+    def due(self, soon: int) -> bool:
+        """Whether a control has to come before ``soon`` more requests."""
+        return self._sender.since_control >= CONTROL_EVERY - soon
+
+    def _lost(self) -> list[Record]:
+        """What was not accepted since the last good control, set aside: it proves nothing."""
+        self._lapses += 1
+        if self._lapses > _MAX_LAPSES:
+            raise Stop(f"the endpoint stopped taking the plain valid batch {self._lapses} times in this run")
+        records = self._sender.run.records
+        lost: list[Record] = []
+        for index in range(self._good_until, len(records) - 1):
+            record = records[index]
+            if record.purpose == "control" or self._sender.answer(record) is not Answer.ACCEPTED:
+                lost.append(record)
+                records[index] = replace(record, purpose="lost", atoms=(), case="")
+        self._good_until = len(records)
+        return [each for each in lost if each.purpose != "control"]
+
+    def _larger(self) -> Answer:
+        """
+        Try a larger valid batch as the control.
+
+        Perhaps the endpoint demands a member, a second line or a second order that the
+        documentation does not ask for. With a control all the rest can still be judged,
+        and what was refused turns up as the violation that it is.
+        """
+        for name, lines, fillers in _LARGER:
+            self._composer.enlarge(lines, fillers)
+            answer = self._sender.answer(self._control())
+            if answer is not Answer.REFUSED:
+                self._sender.run.control = name
+                return answer
+        return Answer.REFUSED
+
+    def _control(self) -> Record:
+        attempt = f"c{len(self._sender.run.records)}"
+        composed = self._composer.orders([Atom("control", PLAIN)], attempt, self._sender.now())
+        return self._sender.send_and_keep(composed, "control")
+
+    def _advice(self, record: Record, answer: Answer) -> str:
+        """What happened, where, and what to check."""
+        got = describe(record.exchange)
+        path = f"{self._operation.method} {self._operation.path}"
+        trouble = record.exchange.trouble
+        if answer is Answer.NONE and trouble is not None:
+            hint = "" if trouble.kind == "credentials" else "; check that the endpoint is running and its URL is right"
+            return f"{path}: {got}{hint}"
+        code = status(record)
+        if code in (401, 403):
+            hint = "check the credentials and what they allow"
+        elif code in (404, 405) or code < 400:
+            hint = f"check --endpoint: it is the part before {self._operation.path}"
+        else:
+            hint = "check the account facts (--account)" if code < 500 else "try again later"
+        return f"{path}: the plain valid batch was not accepted: {got}; {hint}"

@@ -1,0 +1,180 @@
+"""Detection power: every fault of a pack tried on the suite in-process, and how each was noticed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance import providers, suite
+from conformance.errors import PackError
+from conformance.model import Verdict
+from conformance.reference import faults
+from conformance.reference.app import CREDENTIALS, Endpoint
+from conformance.reference.behaviour import healthy
+from conformance.reference.inprocess import AppTransport
+from conformance.runner import Runner, Settings
+from conformance.scrub import Vault
+from conformance.target import DEFAULT_SEED, instant_of, token_of
+
+if TYPE_CHECKING:
+    from conformance.reference.behaviour import Behaviour
+    from conformance.runner import Run
+
+KINDS = {
+    "hand-made": "a rule broken as the catalogue describes",
+    "whole": "a requirement as a whole, under its own id",
+    "dropped": "one constraint dropped",
+    "one-less": "one bound lower by one",
+    "one-more": "one bound higher by one",
+    "enum member": "one value of a list refused",
+    "demanded": "an optional member demanded",
+    "nullable": "null taken",
+}
+NOTICED = {
+    "violation": "a case of the rule's own requirement failed",
+    "advisory": "only a value that lenient parsers take (†) can show it, and taking that harms nobody",
+    "control": "the endpoint refuses the plain batch: the run stops at once, inconclusive",
+    "observed": "the documentation leaves that side open; what was recorded there differs",
+    "invisible": "no request that a user can send shows it, for the reason written below",
+    "missed": "none of these",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault, its kind, how it was noticed and by what; ``others`` counts further requirements that turned red."""
+
+    fault: str
+    requirement: str
+    title: str
+    kind: str
+    noticed: str
+    reason: str
+    others: int
+
+
+class _Bench:
+    """A suite, its faults, and what the healthy endpoint does where the documentation is silent."""
+
+    def __init__(self, provider: str) -> None:
+        self.pack = providers.load(provider)
+        self.suite = suite.build(self.pack, providers.reference_account(self.pack), CREDENTIALS)
+        self.faults = faults.of(self.pack)
+        self.healthy = healthy(self.pack)
+        self.policies = {name: each.policy for name, each in self.run(self.healthy).judgements.items()}
+
+    def run(self, behaviour: Behaviour) -> Run:
+        instant = instant_of(DEFAULT_SEED)
+        app = Endpoint(self.pack, self.suite.account, behaviour, clock=lambda: instant).app()
+        transport = AppTransport(app, self.pack.main.base_path, Vault(CREDENTIALS))
+        settings = Settings(DEFAULT_SEED, token_of(DEFAULT_SEED), instant=instant)
+        return Runner(self.suite, transport, settings).run([case.id for case in self.suite.cases])
+
+    def row(self, fault: faults.Fault, run: Run) -> Row:
+        red = {case.requirement.id for case in self.suite.cases if run.judgements[case.id].verdict is Verdict.VIOLATION}
+        noticed, reason = ("violation", "") if fault.requirement in red else self._otherwise(fault, run)
+        others = len(red - {fault.requirement})
+        return Row(fault.id, fault.requirement, fault.title, fault.kind, noticed, reason, others)
+
+    def _otherwise(self, fault: faults.Fault, run: Run) -> tuple[str, str]:
+        own = {case.id: run.judgements[case.id] for case in self.suite.cases if case.requirement.id == fault.requirement}
+        for name, each in own.items():
+            if each.verdict is Verdict.ADVISORY:
+                return "advisory", f"{name}: {each.findings[0].got}"
+        if run.stopped:
+            return "control" if all(each.purpose == "control" for each in run.records) else "missed", run.stopped
+        for name, each in own.items():
+            if each.verdict is Verdict.OBSERVED and each.policy != self.policies[name]:
+                return "observed", f"{name}: {each.policy} instead of {self.policies[name]}"
+        return ("invisible", fault.unseen) if fault.unseen else ("missed", "nothing differs from the healthy endpoint")
+
+
+_bench = lru_cache(maxsize=1)(_Bench)
+
+
+def measure(provider: str, requirement: str) -> list[Row]:
+    """
+    The rows of one requirement's faults; faults that come to the same share a run.
+
+    Raises PackError for a fault that changes nothing.
+    """
+    bench = _bench(provider)
+    runs: dict[str, Run] = {}
+    rows: list[Row] = []
+    for fault in bench.faults.values():
+        if fault.requirement == requirement:
+            behaviour = fault.apply(bench.healthy)
+            if behaviour == bench.healthy:
+                raise PackError(f"{fault.id}: this fault leaves the endpoint as it is")
+            key = json.dumps(asdict(behaviour), sort_keys=True)
+            runs[key] = runs.get(key) or bench.run(behaviour)
+            rows.append(bench.row(fault, runs[key]))
+    return rows
+
+
+def measure_all(provider: str, jobs: int = 1) -> list[Row]:
+    """The rows of every fault of a provider, with so many requirements measured at a time."""
+    names = list(dict.fromkeys(each.requirement for each in faults.of(providers.load(provider)).values()))
+    # Fresh processes: forking one that has threads is not safe.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        return [row for rows in pool.map(measure, [provider] * len(names), names) for row in rows]
+
+
+def _line(*cells: object) -> str:
+    return f"| {' | '.join(str(each).replace('|', chr(92) + '|') for each in cells)} |"
+
+
+def requirement_line(rows: list[Row]) -> str:
+    """The line of one requirement in the page's last table."""
+    counts = Counter(row.noticed for row in rows)
+    ways = ", ".join(f"{counts[word]} {word}" for word in NOTICED if word in counts)
+    named = "<br>".join(f"`{row.fault}` {row.title}" for row in rows if row.kind == "hand-made")
+    return _line(rows[0].requirement, len(rows), ways, max(row.others for row in rows), named)
+
+
+def markdown(provider: str, rows: list[Row]) -> str:
+    """The rows as a page: figures by kind of fault, what is no violation, and a line for each requirement."""
+    counts = Counter((row.kind, row.noticed) for row in rows) + Counter(("", row.noticed) for row in rows)
+    lines = [f"# What the suite detects: {provider}", ""]
+    lines += [
+        "The reference endpoint can break each documented rule on purpose; such a fault changes one thing and leaves the"
+        " rest as documented. This page says for every fault of the pack how a full run of the suite showed it. It was"
+        f" made by `python -m conformance.reference.detection {provider} --write docs/detection.md`, which runs the suite"
+        " against one faulty endpoint after the other."
+    ]
+    lines += ["", *(f"- **{word}**: {meaning}." for word, meaning in NOTICED.items()), ""]
+    lines += [_line("fault", "number", *NOTICED), f"|---|{'--:|' * (len(NOTICED) + 1)}"]
+    for kind, about in {**KINDS, "": "**all**"}.items():
+        figures = [counts[kind, word] for word in NOTICED]
+        lines.append(_line(about, sum(figures), *figures))
+    lines += ["", "## Not a violation", "", _line("fault", "noticed", "by"), "|---|---|---|"]
+    lines += [_line(f"`{row.fault}`", row.noticed, row.reason) for row in rows if row.reason]
+    lines += ["", "## By requirement", "", "Others: how many further requirements one of its faults turned red, at most.", ""]
+    lines += [_line("requirement", "faults", "noticed as", "others", "named faults"), "|---|--:|---|--:|---|"]
+    lines += [requirement_line(list(group)) for _, group in groupby(rows, key=lambda row: row.requirement)]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure what the suite detects of a provider's faults; print the page or write it."""
+    parser = argparse.ArgumentParser(prog="python -m conformance.reference.detection", description=main.__doc__)
+    parser.add_argument("provider")
+    parser.add_argument("--write", metavar="FILE", type=Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    page = markdown(options.provider, measure_all(options.provider, options.jobs))
+    options.write.write_text(page, encoding="utf-8") if options.write else sys.stdout.write(page)
+
+
+if __name__ == "__main__":
+    main()

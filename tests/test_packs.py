@@ -1,0 +1,399 @@
+"""Every pack is sane: its catalogue complete, its cases able to fail, and a mistake in it one clear line."""
+
+import re
+import shutil
+from collections import defaultdict
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+
+from conformance import catalogue, errors, providers, resources, suite
+from conformance.batches import Composer
+from conformance.model import Expect, Level
+from conformance.reference import behaviour, faults
+
+NAMES = list(resources.providers())
+# What is checked by refusals alone: every accepted batch is their other side.
+REFUSED_ONLY = {"required", "type"}
+# What is checked by acceptances alone.
+ACCEPTED_ONLY = {"optional", "unknown"}
+
+
+@cache
+def built(name):
+    """The suite with everything known that an account or environment can tell."""
+    pack = providers.load(name)
+    secrets = {placeholder for each in pack.auth.credentials for placeholder in each.variables}
+    return suite.build(pack, providers.reference_account(pack), secrets)
+
+
+def can_fail(case):
+    """Whether some answer makes the case a violation: an observation and a look at others' answers never are."""
+    return not case.excluded and bool(case.standing or (not case.reads and case.expect is not Expect.OBSERVE))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_are_unique_and_bear_the_prefix(name):
+    ids = [each.id for each in catalogue.load(name).requirements]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(rf"{providers.load(name).prefix}-\d{{3}}", each) for each in ids)
+    cases = [case.id for case in built(name).cases]
+    assert len(set(cases)) == len(cases)
+    assert all(case.id.startswith(f"{case.requirement.id}/") for case in built(name).cases)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_are_one_short_sentence_each(name):
+    titles = [each.title for each in catalogue.load(name).requirements]
+    assert [title for title in titles if len(title) > 120] == []
+    assert [title for title in titles if not re.fullmatch(r"[A-Z].*[^.]\.", title)] == []
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_requirement_says_where_the_documentation_states_it(name):
+    assert [each.id for each in catalogue.load(name).requirements if not each.source.strip()] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_must_has_a_case_that_can_fail_or_a_written_reason(name):
+    able = {case.requirement.id for case in built(name).cases if can_fail(case)}
+    musts = [each for each in catalogue.load(name).requirements if each.level is Level.MUST]
+    assert musts
+    assert [each.id for each in musts if each.id not in able and not each.untestable] == []
+    assert [each.id for each in musts if each.id in able and each.untestable] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_fails_where_the_documentation_is_silent(name):
+    undecided = (Level.SILENT, Level.CONTRADICTORY)
+    cases = [case for case in built(name).cases if case.requirement.level in undecided]
+    assert cases
+    assert [case.id for case in cases if case.expect is not Expect.OBSERVE] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_requirement_has_a_case(name):
+    """``untested`` is a verdict for untestable rules, not for forgotten ones."""
+    asked = {case.requirement.id for case in built(name).cases}
+    assert [each.id for each in catalogue.load(name).requirements if each.id not in asked and not each.untestable] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reference_account_excludes_nothing(name):
+    assert {case.id: case.excluded for case in built(name).cases if case.excluded} == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_constraint_is_tried_from_both_sides(name):
+    sides = defaultdict(set)
+    for case in built(name).cases:
+        sides[case.operation, case.site].add(case.expect)
+    lacking = []
+    for owned in catalogue.load(name).sites:
+        found = sides[owned.operation, owned.site.key]
+        keyword = owned.site.keyword
+        if keyword not in ACCEPTED_ONLY and Expect.REFUSE not in found:
+            lacking.append((owned.operation, owned.site.key, "refused"))
+        orders = providers.load(name).operation(owned.operation).order is not None
+        # An operation that takes no orders has one body, and that is what its refusals differ from.
+        optional_here = keyword != "optional" or orders
+        if keyword not in REFUSED_ONLY and owned.accept_side != "none" and optional_here:
+            if not found & {Expect.ACCEPT, Expect.OBSERVE}:
+                lacking.append((owned.operation, owned.site.key, "accepted"))
+    assert lacking == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_refusal_has_an_accepted_twin(name):
+    made = built(name)
+    for case in made.cases:
+        if case.expect in (Expect.REFUSE, Expect.DENY) and case.sends:
+            twin = made.by_id.get(case.twin)
+            assert case.twin in ("control", *made.twins) or (twin is not None and twin.expect is Expect.ACCEPT), case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_must_has_a_fault(name):
+    known = faults.of(providers.load(name))
+    broken = {fault.requirement for fault in known.values()}
+    musts = [each for each in catalogue.load(name).requirements if each.level is Level.MUST and not each.untestable]
+    assert [each.id for each in musts if each.id not in broken] == []
+    assert [each.id for each in musts if each.id not in known] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_faults_belong_to_requirements_and_change_something(name):
+    pack = providers.load(name)
+    ids = {each.id for each in catalogue.load(name).requirements}
+    healthy = behaviour.healthy(pack)
+    for fault in faults.of(pack).values():
+        assert fault.requirement in ids
+        assert fault.title.strip()
+        assert fault.apply(healthy) != healthy, fault.id
+        assert behaviour.healthy(pack) == healthy, f"{fault.id} changed the pack itself"
+
+
+# Mistakes in a pack. The pack broken here is a copy of AtLast's, under another name.
+
+
+@pytest.fixture
+def pack(tmp_path, monkeypatch):
+    """The folders of a pack ``acme``, free to be broken."""
+    ours = resources.folders_of("atlast")
+    acme = resources.PackFolders("acme", tmp_path / "schemas", tmp_path / "fixtures", tmp_path / "cassettes")
+    shutil.copytree(ours.schemas, acme.schemas)
+    shutil.copytree(ours.fixtures, acme.fixtures)
+    descriptor = acme.schemas / "provider.toml"
+    edit(descriptor, f'name = "{ours.name}"', 'name = "acme"')
+    monkeypatch.setattr(resources, "providers", lambda: {"acme": acme})
+    yield acme
+    # Packs are read once a process: nothing of the broken one may stay.
+    providers.load.cache_clear()
+    catalogue.load.cache_clear()
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def add(path, text):
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def mistake(pack):
+    """What a user reads of the mistake."""
+    with pytest.raises(errors.PackError) as caught:
+        suite.load("acme", providers.reference_account(providers.load("acme")))
+    text = str(caught.value)
+    assert "\n" not in text
+    return text.replace(str(pack.schemas), "PACK")
+
+
+def test_the_copy_is_sound(pack):
+    """Without a mistake the copied pack makes a suite, so what the others find is what they put in."""
+    made = suite.load("acme", providers.reference_account(providers.load("acme")))
+    assert {case.id for case in made.cases} == {case.id for case in built("atlast").cases}
+
+
+def test_misspelt_key_at_the_top(pack):
+    edit(pack.schemas / "provider.toml", "documentation =", "documentaton =")
+    assert mistake(pack) == "PACK/provider.toml: /: unknown key 'documentaton'; did you mean 'documentation'?"
+
+
+def test_misspelt_key_inside(pack):
+    edit(pack.schemas / "provider.toml", "envelope =", "envelop =")
+    assert mistake(pack) == "PACK/provider.toml: /operation/0: unknown key 'envelop'; did you mean 'envelope'?"
+
+
+def test_key_nobody_could_have_meant(pack):
+    edit(pack.schemas / "provider.toml", "[hosts]", "[hosts]\nzzzzzz = 1")
+    assert mistake(pack) == "PACK/provider.toml: /hosts: unknown key 'zzzzzz'; known: production, sandbox"
+
+
+def test_misspelt_key_of_a_requirement(pack):
+    edit(pack.schemas / "requirements.toml", "covers =", "cover =")
+    text = mistake(pack)
+    assert re.fullmatch(r"PACK/requirements\.toml: /requirement/\d+: unknown key 'cover'; did you mean 'covers'\?", text)
+
+
+def test_misspelt_key_of_a_case(pack):
+    edit(pack.schemas / "requirements.toml", "expect =", "expects =")
+    assert mistake(pack) == "PACK/requirements.toml: /requirement/0/case/0: unknown key 'expects'; did you mean 'expect'?"
+
+
+def test_value_that_a_key_does_not_take(pack):
+    edit(pack.schemas / "requirements.toml", 'level = "must"', 'level = "shall"')
+    text = mistake(pack)
+    assert text.startswith('PACK/requirements.toml: /requirement/0/level: "shall" is not one of "must", "should"')
+
+
+def test_missing_key(pack):
+    edit(pack.schemas / "requirements.toml", 'area = "transport"\n', "")
+    assert mistake(pack) == 'PACK/requirements.toml: /requirement/0: "area" is a required property'
+
+
+def test_not_toml(pack):
+    add(pack.schemas / "requirements.toml", "\n[[requirement\n")
+    assert re.fullmatch(r"PACK/requirements\.toml: not TOML \(.+\)", mistake(pack))
+
+
+def test_no_catalogue(pack):
+    (pack.schemas / "requirements.toml").unlink()
+    assert mistake(pack) == "PACK/requirements.toml: cannot be read (No such file or directory)"
+
+
+def test_another_name_than_the_folders(pack):
+    edit(pack.schemas / "provider.toml", 'name = "acme"', 'name = "acmee"')
+    assert mistake(pack) == "PACK/provider.toml: /name: 'acmee' differs from the folder 'acme'"
+
+
+def test_no_main_operation(pack):
+    edit(pack.schemas / "provider.toml", "main = true\n", "")
+    assert mistake(pack) == "PACK/provider.toml: /operation: exactly one operation needs main = true"
+
+
+def test_covers_a_site_that_is_not_there(pack):
+    edit(pack.schemas / "requirements.toml", '"orders[].id minLength"', '"orders[].id minLenght"')
+    assert mistake(pack) == (
+        "PACK/requirements.toml: AL-027: covers 'orders[].id minLenght', which no request schema has; "
+        "did you mean 'orders[].id minLength'?"
+    )
+
+
+def test_covers_a_site_of_an_operation_that_is_not_there(pack):
+    edit(pack.schemas / "requirements.toml", '"create-token:client_id required"', '"make-token:client_id required"')
+    assert mistake(pack) == (
+        "PACK/requirements.toml: AL-007: covers 'make-token:client_id required', which no request schema has; "
+        "none is known"
+    )
+
+
+def test_covered_twice(pack):
+    edit(pack.schemas / "requirements.toml", 'covers = ["orders[].id type"]', 'covers = ["orders[].id type", "orders[].id required"]')
+    assert mistake(pack) == "PACK/requirements.toml: AL-026: 'orders[].id required' is covered by AL-025 too"
+
+
+def test_a_constraint_that_nobody_covers(pack):
+    edit(pack.schemas / "requirements.toml", 'covers = ["orders[].id minLength"]\n', "")
+    assert mistake(pack) == (
+        "PACK/requirements.toml: no requirement covers 'create-orders: orders[].id minLength' (1 in all); "
+        "add it to a covers list"
+    )
+
+
+def test_requirement_twice(pack):
+    edit(pack.schemas / "requirements.toml", 'id = "AL-002"', 'id = "AL-001"')
+    assert mistake(pack) == "PACK/requirements.toml: AL-001: stands there twice; ids are for ever and for one thing"
+
+
+def test_case_twice(pack):
+    edit(pack.schemas / "requirements.toml", 'id = "order.answer"', 'id = "order.plain"')
+    assert mistake(pack) == (
+        "PACK/requirements.toml: AL-001/order.plain: stands there twice; ids are for ever and for one thing"
+    )
+
+
+def test_hand_made_case_with_the_id_of_a_mechanical_one(pack):
+    edit(
+        pack.schemas / "requirements.toml",
+        'covers = ["orders[].id minLength"]\n',
+        'covers = ["orders[].id minLength"]\n[[requirement.case]]\nid = "id.too-short"\nexpect = "accept"\n',
+    )
+    assert mistake(pack) == "PACK: AL-027/id.too-short: made twice; give the hand-made one another id"
+
+
+def test_foreign_prefix(pack):
+    edit(pack.schemas / "requirements.toml", 'id = "AL-001"', 'id = "XX-001"')
+    assert mistake(pack) == "PACK/requirements.toml: XX-001: ids of this pack begin with AL-"
+
+
+def test_reads_a_case_that_is_not_there(pack):
+    edit(pack.schemas / "requirements.toml", '"AL-003/token.invented"]', '"AL-003/token.inventd"]')
+    assert mistake(pack) == (
+        "AL-004/token.refusal-form: reads 'AL-003/token.inventd', which is no case; did you mean 'AL-003/token.invented'?"
+    )
+
+
+def test_case_of_an_operation_that_is_not_there(pack):
+    edit(pack.schemas / "requirements.toml", 'operation = "create-token"', 'operation = "create-tokens"')
+    assert mistake(pack) == "PACK: no operation 'create-tokens'; did you mean 'create-token'?"
+
+
+def test_change_of_an_order_beyond_the_batch(pack):
+    edit(pack.schemas / "requirements.toml", "batch = { size = 3, changed = 2 }", "batch = { size = 3, changed = 4 }")
+    assert mistake(pack) == "AL-039/createdAt.too-old-in-2nd-of-3: batch: there is no order 4 among 3"
+
+
+def test_schema_that_is_not_there(pack):
+    edit(pack.schemas / "provider.toml", '"request.schema.json"', '"requests.schema.json"')
+    assert mistake(pack) == (
+        "PACK/requests.schema.json: cannot be read (No such file or directory); the pack's provider.toml names it"
+    )
+
+
+def test_schema_that_is_not_json(pack):
+    add(pack.schemas / "request.schema.json", "}")
+    assert re.fullmatch(r"PACK/request\.schema\.json: not JSON \(Extra data: line \d+ column 1 \(char \d+\)\)", mistake(pack))
+
+
+def test_reference_that_leads_nowhere(pack):
+    edit(pack.schemas / "request.schema.json", '"#/$defs/IngestOrder"', '"#/$defs/IngestOrders"')
+    assert mistake(pack) == "PACK/request.schema.json: $ref '#/$defs/IngestOrders' leads nowhere"
+
+
+def test_schema_that_contains_itself(pack):
+    edit(pack.schemas / "request.schema.json", '"$ref": "#/$defs/Price"', '"$ref": "#/$defs/IngestOrder"')
+    assert mistake(pack) == (
+        "PACK/request.schema.json: #/$defs/IngestOrder contains itself; recursive request schemas are not supported"
+    )
+
+
+def test_schema_with_a_keyword_of_the_wrong_type(pack):
+    edit(pack.schemas / "request.schema.json", '"minLength": 1', '"minLength": -1')
+    assert re.fullmatch(
+        r"PACK/request\.schema\.json: /properties/orders/items/properties/id/minLength: not a valid JSON Schema \(.+\)",
+        mistake(pack),
+    )
+
+
+def test_template_that_is_not_there(pack):
+    edit(pack.schemas / "provider.toml", '"order.json"', '"orders.json"')
+    assert re.fullmatch(r"PACK/orders\.json: cannot be read as JSON \(.+\)", mistake(pack))
+
+
+def test_expression_that_nobody_knows(pack):
+    edit(pack.schemas / "order.json", '"@order.id"', '"@order.identity"')
+    made = suite.load("acme", providers.reference_account(providers.load("acme")))
+    with pytest.raises(errors.PackError) as caught:
+        Composer(made, 1, "k7m2qd").step(made.cases[0], 0, "", datetime(2026, 11, 20, tzinfo=UTC))
+    assert str(caught.value).startswith("@order.identity: no such expression; did you mean 'order.")
+
+
+# Mistakes of users
+
+
+def test_unknown_provider():
+    with pytest.raises(errors.UserError) as caught:
+        providers.load("atlest")
+    assert str(caught.value) == "--provider=atlest: there is no such provider; did you mean 'atlast'?"
+
+
+def test_unknown_revision():
+    with pytest.raises(errors.UserError) as caught:
+        providers.load("atlast", "v2")
+    assert str(caught.value) == "--revision=v2: atlast has no such revision; did you mean 'v1'?"
+
+
+def test_account_file_with_a_misspelt_key(tmp_path):
+    path = tmp_path / "account.toml"
+    path.write_text('merchant_id = ["m-1"]\n', encoding="utf-8")
+    with pytest.raises(errors.UserError) as caught:
+        providers.read_account(providers.load("atlast"), path)
+    assert str(caught.value) == f"{path}: /: unknown key 'merchant_id'; did you mean 'merchant_ids'?"
+
+
+def test_account_file_with_a_wrong_type(tmp_path):
+    path = tmp_path / "account.toml"
+    path.write_text('email_optional = "yes"\n', encoding="utf-8")
+    with pytest.raises(errors.UserError) as caught:
+        providers.read_account(providers.load("atlast"), path)
+    assert str(caught.value) == f'{path}: /email_optional: "yes" is not of type "boolean"'
+
+
+def test_account_file_that_is_not_there(tmp_path):
+    path = tmp_path / "account.toml"
+    with pytest.raises(errors.UserError) as caught:
+        providers.read_account(providers.load("atlast"), path)
+    assert str(caught.value) == f"{path}: cannot be read (No such file or directory)"
+
+
+def test_digest_of_a_pack_changes_with_any_byte(pack):
+    """Two packs with equal digests judge alike."""
+    before = pack.digest()
+    assert pack.digest() == before
+    add(pack.fixtures / "account.toml", "\n")
+    assert pack.digest() != before
