@@ -104,10 +104,10 @@ class Composer:
             if word.startswith("same"):
                 order = same
             if word.endswith("changed") and step.scope == "order":
-                change = values.filled_operations(step.change, replace(scope, same=same if same is not None else order))
-                change = _fitting(change, order)
-                order = changes.apply(order, change)
-                change = changes.moved(change, envelope.place(operation, slot))
+                filled = values.filled_operations(step.change, replace(scope, same=same if same is not None else order))
+                filled = _fitting(filled, order)
+                order = changes.apply(order, filled)
+                change += changes.moved(filled, envelope.place(operation, slot))
             made.append(order)
         assert scope is not None, f"{case.id}: a batch without orders"
         scope = replace(scope, same=first if first is not None else made[0])

@@ -8,7 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from conformance import changes, drafts, values
+from conformance import changes, drafts, people, values
+from conformance.errors import UserError, nearest
 from conformance.values import Scope
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class OrderMaker:
         self._token = token
         self._schema = _order_schema(operation)
         self._shapes: dict[str, JsonObject] = {}
+        self._country = self._home()
         self.plain_start = "plain"
         self.plain_lines = 1
 
@@ -46,7 +48,7 @@ class OrderMaker:
         shape = self.shape(recipe)
         draft = drafts.draft(
             f"{self._seed}/{key}",
-            country=recipe.country or self._form.country,
+            country=recipe.country or self._country,
             currency=recipe.currency or None,
             lines=(recipe.lines or self.plain_lines) + 1,
             now=now,
@@ -83,7 +85,7 @@ class OrderMaker:
     def shape(self, recipe: Recipe) -> JsonObject:
         """The part of the template that a recipe keeps, expressions unfilled. Do not change it."""
         start = self.plain_start if recipe.start == "plain" else recipe.start
-        key = json.dumps([start, recipe.carry, recipe.drop])
+        key = json.dumps([start, recipe.country, recipe.carry, recipe.drop])
         if key not in self._shapes:
             self._shapes[key] = self._cut(start, recipe)
         return self._shapes[key]
@@ -97,12 +99,22 @@ class OrderMaker:
             shape = cast("JsonObject", _required(full, self._schema))
             for pointer in kept:
                 _carry(shape, full, self._schema, pointer)
-        for pointer in recipe.carry:
+        country = recipe.country or self._country
+        by_country = [path for path, countries in self._form.by_country if country in countries]
+        for pointer in (*by_country, *recipe.carry):
             _carry(shape, full, self._schema, pointer)
         for pointer in recipe.drop:
             if changes.exists(shape, pointer):
                 shape = cast("JsonObject", changes.apply(shape, ({"op": "remove", "path": pointer},)))
         return shape
+
+    def _home(self) -> str:
+        """Where plain orders go. Raises UserError for an account's country that no addresses are known of."""
+        fact = self._account.get(self._form.country_fact) if self._form.country_fact else None
+        country = str(fact or self._form.country)
+        if country not in people.COUNTRIES:
+            raise UserError(f"account: {self._form.country_fact} = {country!r}: {nearest(country, people.COUNTRIES)}")
+        return country
 
     def _minimal(self) -> list[str]:
         return [path for path, unless in self._form.minimal if not (unless and self._account.get(unless))]

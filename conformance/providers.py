@@ -51,6 +51,8 @@ class OrderForm:
     template: JsonObject
     lines: str
     country: str
+    country_fact: str
+    by_country: tuple[tuple[str, frozenset[str]], ...]
     plain: tuple[str, ...]
     minimal: tuple[tuple[str, str], ...]
 
@@ -202,6 +204,8 @@ def _order_form(data: dict[str, Any], folders: PackFolders) -> OrderForm:
         template=template,
         lines=data.get("lines", ""),
         country=data.get("country", "GB"),
+        country_fact=data.get("country-fact", ""),
+        by_country=tuple((each["path"], frozenset(each["countries"])) for each in data.get("by-country", ())),
         plain=tuple(data.get("plain", ())),
         minimal=tuple((each["path"], each.get("unless", "")) for each in data.get("minimal", ())),
     )
@@ -221,5 +225,14 @@ def read_account(provider: Provider, path: Path) -> Account:
         "properties": {key: cast("Json", {"type": each["type"]}) for key, each in provider.account_keys.items()},
     }
     facts = descriptors.read(path, "account", UserError)
+    for each in provider.auth.credentials:
+        for name in each.variables.keys() & facts.keys():
+            raise UserError(f"{path}: /: {name!r} is a secret; set {each.variables[name]} in the environment instead")
     descriptors.check(facts, meta, path, UserError)
+    for key, about in provider.account_keys.items():
+        if "into" in about and key in facts:
+            known = cast("list[Json]", facts.setdefault(str(about["into"]), []))
+            value = facts.pop(key)
+            if value not in known:
+                known.append(value)
     return Account(facts)

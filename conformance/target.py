@@ -76,6 +76,7 @@ def prepare(options: Options) -> Target:
     safety.permit(provider, endpoint, options.allowed)
     account = providers.read_account(provider, Path(options.account)) if options.account else Account()
     vault, token_url = credentials.vault(provider, credentials.environment())
+    token_url = token_url or str(account.get("token_url") or "")
     closed = _closed(provider, vault, token_url)
     return Target("live", options, suite.build(provider, account, vault.names, closed), vault, endpoint)
 
@@ -147,6 +148,7 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
     if target.secrets is None:
         raise UserError(f"{provider.name}: no credentials")
     _, configured = credentials.vault(provider, credentials.environment())
+    configured = configured or str(target.suite.account.get("token_url") or "")
     base = provider.main.base_path
     parts = urlsplit(target.endpoint)
     # People give the host alone or the documented base path with it: the first control tells which was meant.

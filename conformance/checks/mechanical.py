@@ -106,7 +106,11 @@ def _optional(place: _Place) -> Iterator[Case]:
     if place.scope != "order" or side == "none":
         return
     absent = Expect.OBSERVE if side == "observe" else Expect.ACCEPT
-    yield place.case("absent", absent, recipe=Recipe("full", drop=(place.pointer,)), rank=2)
+    form = place.operation.order
+    # What some countries need by the prose is left out of an order to a country that does not.
+    elsewhere = form.country if form and any(path == place.pointer for path, _ in form.by_country) else ""
+    recipe = Recipe("full", country=elsewhere, drop=(place.pointer,))
+    yield place.case("absent", absent, recipe=recipe, rank=2)
     need = _account_fact(place)
     yield place.case("present", Expect.ACCEPT, recipe=Recipe(carry=(place.pointer,)), rank=1, needs=need)
 

@@ -122,6 +122,8 @@ class Endpoint:
         if body is None and (behaviour.empty_body or behaviour.not_json):
             return None
         main = self.provider.main
+        if behaviour.lone_orders_only and len(self._list(body)) > 1:
+            return None
         judged = self._visible(body)
         validator = schemas.validator(behaviour.schemas[main.id])
         if not validator.accepts(judged):

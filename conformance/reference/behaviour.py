@@ -30,6 +30,7 @@ class Behaviour:
     not_json: bool = False
     look_at_first: int = 0
     skip_last: bool = False
+    lone_orders_only: bool = False
     token_answer: dict[str, Json] = field(default_factory=dict["str", "Json"])
 
 

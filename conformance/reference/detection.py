@@ -48,6 +48,34 @@ NOTICED = {
     "invisible": "no request that a user can send shows it, for the reason written below",
     "missed": "none of these",
 }
+_PAGE = """\
+# What the suite detects: {provider}
+
+The reference endpoint can break each documented rule on purpose; such a fault changes one thing and leaves the rest as
+documented. This page says for every fault of the pack how a full run of the suite showed it. It was made by
+`python -m conformance.reference.detection {provider} --write docs/detection.md`, which runs the suite against one faulty
+endpoint after the other.
+
+{meanings}
+
+{heads}
+|---|--:|--:|--:|--:|--:|--:|--:|
+{summary}
+
+## Not a violation
+
+| fault | noticed | by |
+|---|---|---|
+{others}
+
+## By requirement
+
+“Others” is how many further requirements one of its faults turned red, at most.
+
+| requirement | faults | noticed as | others | named faults |
+|---|--:|---|--:|---|
+{requirements}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +115,8 @@ class _Bench:
         return Row(fault.id, fault.requirement, fault.title, fault.kind, noticed, reason, others)
 
     def _otherwise(self, fault: faults.Fault, run: Run) -> tuple[str, str]:
-        own = {case.id: run.judgements[case.id] for case in self.suite.cases if case.requirement.id == fault.requirement}
+        cases = [case.id for case in self.suite.cases if case.requirement.id == fault.requirement]
+        own = {name: run.judgements[name] for name in cases}
         for name, each in own.items():
             if each.verdict is Verdict.ADVISORY:
                 return "advisory", f"{name}: {each.findings[0].got}"
@@ -131,7 +160,7 @@ def measure_all(provider: str, jobs: int = 1) -> list[Row]:
 
 
 def _line(*cells: object) -> str:
-    return f"| {' | '.join(str(each).replace('|', chr(92) + '|') for each in cells)} |"
+    return " | ".join(["", *(str(each).replace("|", "&#124;") for each in cells), ""]).strip()
 
 
 def requirement_line(rows: list[Row]) -> str:
@@ -144,25 +173,17 @@ def requirement_line(rows: list[Row]) -> str:
 
 def markdown(provider: str, rows: list[Row]) -> str:
     """The rows as a page: figures by kind of fault, what is no violation, and a line for each requirement."""
-    counts = Counter((row.kind, row.noticed) for row in rows) + Counter(("", row.noticed) for row in rows)
-    lines = [f"# What the suite detects: {provider}", ""]
-    lines += [
-        "The reference endpoint can break each documented rule on purpose; such a fault changes one thing and leaves the"
-        " rest as documented. This page says for every fault of the pack how a full run of the suite showed it. It was"
-        f" made by `python -m conformance.reference.detection {provider} --write docs/detection.md`, which runs the suite"
-        " against one faulty endpoint after the other."
-    ]
-    lines += ["", *(f"- **{word}**: {meaning}." for word, meaning in NOTICED.items()), ""]
-    lines += [_line("fault", "number", *NOTICED), f"|---|{'--:|' * (len(NOTICED) + 1)}"]
-    for kind, about in {**KINDS, "": "**all**"}.items():
-        figures = [counts[kind, word] for word in NOTICED]
-        lines.append(_line(about, sum(figures), *figures))
-    lines += ["", "## Not a violation", "", _line("fault", "noticed", "by"), "|---|---|---|"]
-    lines += [_line(f"`{row.fault}`", row.noticed, row.reason) for row in rows if row.reason]
-    lines += ["", "## By requirement", "", "Others: how many further requirements one of its faults turned red, at most.", ""]
-    lines += [_line("requirement", "faults", "noticed as", "others", "named faults"), "|---|--:|---|--:|---|"]
-    lines += [requirement_line(list(group)) for _, group in groupby(rows, key=lambda row: row.requirement)]
-    return "\n".join(lines) + "\n"
+    counts = Counter((kind, row.noticed) for row in rows for kind in (row.kind, ""))
+    figures = {kind: [counts[kind, word] for word in NOTICED] for kind in (*KINDS, "")}
+    groups = groupby(rows, key=lambda row: row.requirement)
+    return _PAGE.format(
+        provider=provider,
+        meanings="\n".join(f"- **{word}**: {meaning}." for word, meaning in NOTICED.items()),
+        heads=_line("fault", "number", *NOTICED),
+        summary="\n".join(_line(KINDS.get(kind, "**all**"), sum(each), *each) for kind, each in figures.items()),
+        others="\n".join(_line(f"`{row.fault}`", row.noticed, row.reason) for row in rows if row.reason),
+        requirements="\n".join(requirement_line(list(group)) for _, group in groups),
+    )
 
 
 def main() -> None:

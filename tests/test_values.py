@@ -1,0 +1,197 @@
+"""Expressions of packs are filled in with facts of the order, the account and the instant of sending."""
+
+import copy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance import drafts
+from conformance.errors import PackError
+from conformance.model import Account
+from conformance.values import MONEY, Scope, fill, filled_operations, mentions_time
+
+NOW = datetime(2026, 3, 1, 0, 30, 15, tzinfo=UTC)
+DRAFT = drafts.draft("AL-001/plain", now=NOW, token="k7m2qd", lines=2)
+ACCOUNT = Account({"merchant_ids": ["m-1", "m-2"], "none": [], "off": False, "products": [{"sku": "S-1"}]})
+SCOPE = Scope(
+    DRAFT, NOW, ACCOUNT, "AL-001/plain", DRAFT.lines[0], same={"id": "T-9", "items": [{"id": 1}]}, spare={"id": "L-9"}
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("@now", "2026-03-01T00:30:15Z"),
+        ("@now-1d", "2026-02-28T00:30:15Z"),
+        ("@now-60d+5m", "2025-12-31T00:35:15Z"),
+        ("@now-61d-5m", "2025-12-29T00:25:15Z"),
+        ("@now+10s", "2026-03-01T00:30:25Z"),
+        ("@now-1h %H:%M", "23:30"),
+        ("@now-1d %Y-%m-%dT%H:%M:%S.123Z", "2026-02-28T00:30:15.123Z"),
+        ("@today", "2026-03-01"),
+        ("@today-1d", "2026-02-28"),
+        ("@date-1d", "2026-02-28"),
+        ("@date+1d %d.%m.%Y", "02.03.2026"),
+    ],
+)
+def test_moments_are_counted_from_the_instant_of_sending(expression, expected):
+    assert fill(expression, SCOPE) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("@null", None),
+        ("@account merchant_ids", ["m-1", "m-2"]),
+        ("@account merchant_ids.1", "m-2"),
+        ("@account products.0.sku", "S-1"),
+        ("@text 3 A", "AAA"),
+        ("@text 2 ab", "abab"),
+        ("@text 0 A", ""),
+        ("@float 1", 1.0),
+        ("@float 1e3", 1000.0),
+        ("@spare-line", {"id": "L-9"}),
+        ("@same /items/0/id", 1),
+        ("@same ", {"id": "T-9", "items": [{"id": 1}]}),
+        ("@order.id", DRAFT.id),
+        ("@buyer.email", DRAFT.buyer.email),
+        ("@line.id", DRAFT.lines[0].id),
+        ("@@now", "@now"),
+        ("@@@", "@@"),
+        ("plain", "plain"),
+        ("a@example.com", "a@example.com"),
+        ("", ""),
+    ],
+)
+def test_words(expression, expected):
+    assert fill(expression, SCOPE) == expected
+    assert type(fill(expression, SCOPE)) is type(expected)
+
+
+@pytest.mark.parametrize("name", drafts.FACTS)
+def test_every_fact_can_be_written(name):
+    """Amounts become JSON numbers, whole ones without a point."""
+    value = drafts.fact(DRAFT, DRAFT.lines[0], name)
+    filled = fill(f"@{name}", SCOPE)
+    if isinstance(value, Decimal):
+        assert isinstance(filled, int | float)
+        assert Decimal(str(filled)) == value
+        assert isinstance(filled, int) is (value == int(value))
+    else:
+        assert filled == value
+
+
+def test_money_names_facts():
+    assert set(drafts.FACTS) >= MONEY
+    assert all(isinstance(drafts.fact(DRAFT, DRAFT.lines[0], name), Decimal) for name in MONEY)
+
+
+def test_a_member_without_its_account_fact_is_left_out():
+    value = {"merchantId": "@account merchant_id", "deep": [{"off": "@account off"}, "@account none", 1]}
+    assert fill(value, SCOPE) == {"deep": [{}, 1]}
+    assert fill("@account nothing", SCOPE) is None
+    # Whereas a null that is asked for stands there.
+    assert fill({"merchantId": "@null"}, SCOPE) == {"merchantId": None}
+
+
+def test_the_value_that_is_filled_stays_as_it_was():
+    value = {"a": ["@now", {"b": "@text 2 x"}], "c": 1}
+    before = copy.deepcopy(value)
+    assert fill(value, SCOPE) == {"a": ["2026-03-01T00:30:15Z", {"b": "xx"}], "c": 1}
+    assert value == before
+
+
+def test_a_letter_depends_on_the_key_of_the_order():
+    drawn = [fill("@letter", replace(SCOPE, key=f"key-{index}")) for index in range(200)]
+    assert drawn == [fill("@letter", replace(SCOPE, key=f"key-{index}")) for index in range(200)]
+    assert all(len(each) == 1 and each.isascii() and each.isalpha() for each in drawn)
+    assert len(set(drawn)) > 20
+
+
+def test_operations_are_filled_in_their_values_alone():
+    operations = ({"op": "add", "path": "/@now", "value": "@today"}, {"op": "remove", "path": "/a"})
+    assert filled_operations(operations, SCOPE) == (
+        {"op": "add", "path": "/@now", "value": "2026-03-01"},
+        {"op": "remove", "path": "/a"},
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def escaped(value):
+    if isinstance(value, dict):
+        return {key: escaped(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [escaped(each) for each in value]
+    return f"@{value}" if isinstance(value, str) and value.startswith("@") else value
+
+
+@given(JSON)
+def test_any_value_can_be_written_literally(value):
+    """A second @ keeps a text from being an expression, and nothing else is one."""
+    assert fill(escaped(value), SCOPE) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("@now", True),
+        ("@now-60d+5m", True),
+        ("@today", True),
+        ("@date-1d %Y", True),
+        ([{"a": ["@now"]}], True),
+        ("@@now", False),
+        ("now", False),
+        ("@nowhere", False),
+        ("@order.id", False),
+        (["@text 3 now", {"@now": 1}], False),
+        (None, False),
+    ],
+)
+def test_a_value_says_whether_it_depends_on_the_instant(value, expected):
+    assert mentions_time(value) is expected
+
+
+@given(st.integers(-500, 500), st.integers(-23, 23))
+def test_shifts_add_up(days, hours):
+    text = f"@now{days:+d}d{hours:+d}h %Y-%m-%d %H:%M:%S"
+    assert fill(text, SCOPE) == f"{NOW + timedelta(days=days, hours=hours):%Y-%m-%d %H:%M:%S}"
+
+
+def test_moments_are_utc_wherever_the_clock_hangs():
+    """``Z`` is written after them, so they must be."""
+    there = NOW.astimezone(timezone(timedelta(hours=-7)))
+    assert fill("@now", replace(SCOPE, now=there)) == "2026-03-01T00:30:15Z"
+    assert fill("@today", replace(SCOPE, now=there)) == "2026-03-01"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("@order.totals", "@order.totals: no such expression; did you mean 'order.total'?"),
+        ("@tody", "@tody: no such expression; did you mean 'today'?"),
+        ("@now-1w", "@now-1w: no such expression; did you mean 'now'?"),
+        ("@text many A", "@text many A: invalid literal for int() with base 10: 'many'"),
+        ("@float much", "@float much: could not convert string to float: 'much'"),
+        ("@same /reference", "@same /reference: /reference: not in the document"),
+    ],
+)
+def test_an_expression_that_means_nothing_is_the_packs_mistake(expression, message):
+    with pytest.raises(PackError) as caught:
+        fill({"a": [expression]}, SCOPE)
+    assert str(caught.value) == message
+
+
+def test_a_fact_of_a_line_needs_a_line():
+    with pytest.raises(PackError) as caught:
+        fill("@line.price", replace(SCOPE, line=None))
+    assert str(caught.value) == "@line.price: line.price is a fact of a line, and there is no line here"
