@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, cast
 
 import jsonpatch
@@ -20,7 +21,8 @@ def apply(document: Json, operations: Operations) -> Json:
     if not operations:
         return copy.deepcopy(document)
     try:
-        return cast("Json", jsonpatch.apply_patch(document, list(operations)))
+        # Some versions of jsonpatch put an operation's own value into the document, to be changed there later.
+        return cast("Json", jsonpatch.apply_patch(document, copy.deepcopy(list(operations))))
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError) as error:
         raise ValueError(f"{operations[0]}: {error}") from error
 
@@ -36,12 +38,13 @@ def pointer(parts: list[str]) -> str:
 
 
 _MISSING = object()
+_INDEX = re.compile("0|[1-9][0-9]*")
 
 
 def _step(value: object, token: str) -> object:
     if isinstance(value, dict):
         return cast("JsonObject", value).get(token, _MISSING)
-    if isinstance(value, list) and token.isdigit() and int(token) < len(cast("list[Json]", value)):
+    if isinstance(value, list) and _INDEX.fullmatch(token) and int(token) < len(cast("list[Json]", value)):
         return cast("list[Json]", value)[int(token)]
     return _MISSING
 

@@ -58,7 +58,7 @@ class Guard:
             answer = self._sender.answer(record)
         if answer is Answer.REFUSED:
             answer = self._larger()
-        if answer is not Answer.ACCEPTED:
+        if answer is not Answer.ACCEPTED or self._is_web_page(record):
             raise Stop(self._advice(record, answer))
         self._good_until = len(self._sender.run.records)
 
@@ -115,6 +115,15 @@ class Guard:
                 self._sender.run.control = name
                 return answer
         return Answer.REFUSED
+
+    def _is_web_page(self, record: Record) -> bool:
+        """A success that is not the documented one and reads HTML comes from something else than the API."""
+        response = record.exchange.response
+        return (
+            response is not None
+            and response.status not in self._operation.success
+            and "html" in response.header("content-type")
+        )
 
     def _control(self) -> Record:
         attempt = f"c{len(self._sender.run.records)}"

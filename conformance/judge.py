@@ -183,7 +183,7 @@ class _Bench:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"{got}: not an answer to the body")
         others = {each is Answer.ACCEPTED for each in self._groups[case.group]}
         if answer is Answer.ACCEPTED and len(others) > 1:
-            finding = Finding("response status", "a refusal, as with the bad order at other positions", got)
+            finding = Finding("response status", "a refusal, as other batches with one bad order got", got)
             policy = _word(answer, self._records[index].exchange)
             return Judgement(self._failed(case), (finding,), policy=policy)
         return Judgement(Verdict.CONFORMANT, policy=_word(answer, self._records[index].exchange))

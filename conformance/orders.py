@@ -60,7 +60,7 @@ class OrderMaker:
             draft = _free(draft)
         elif not _mentions_discounts(shape):
             draft = replace(draft, lines=tuple(replace(line, discount=_ZERO) for line in draft.lines))
-        scope = Scope(draft, now, self._account, key)
+        scope = Scope(draft, now, self._account, f"{self._seed}/{self._token}/{key}")
         order = self._fill(shape, scope)
         if self._form.lines:
             scope = replace(scope, spare=self._fill_line(shape, replace(scope, line=spare)))

@@ -20,16 +20,29 @@ if TYPE_CHECKING:
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None, None, None]:
-    """Declare our options once the initial conftests have declared theirs."""
+    """
+    Declare our options once the initial conftests have declared theirs.
+
+    The suite shipped with us ignores the folder's conftests, broken ones included: after
+    their options were read, and before any other hook of theirs is called.
+    """
     from conformance.plugins import options
 
+    known = set(early_config.pluginmanager.get_plugins())
+    trouble: Exception | None = None
     try:
         yield
-    except Exception:
-        # The suite shipped with us ignores the folder's conftests, broken ones included.
-        if not options.asks_for_suite(args):
-            raise
-    options.declare(parser, early_config)
+    except pytest.UsageError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a conftest may raise anything
+        trouble = error
+    options.declare(parser)
+    if options.asks_for_suite_alone(early_config, parser, args):
+        from conformance.plugins import conftests
+
+        conftests.ignore(early_config.pluginmanager, known)
+    elif trouble is not None:
+        raise trouble
 
 
 @pytest.hookimpl(tryfirst=True)

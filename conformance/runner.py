@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance import plan
+from conformance import plan, values
 from conformance.batches import Composed, Composer
 from conformance.envelope import Answer
 from conformance.guard import Guard, Stop
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "Runner", "Settings"]
 T = TypeVar("T")
+# Attempts are named by the path of halvings that led to them (p, pa, pab …); a drawn letter gets some more.
+_DRAWS = 3
+_LONGEST_ATTEMPT = 12 + _DRAWS
 
 
 class Runner:
@@ -96,6 +99,9 @@ class Runner:
             self._pack(atoms[half:], f"{attempt}b")
         elif answer is Answer.AMBIGUOUS and atoms[0].id in self._suite.by_id:
             self._doubtful.append((self._suite.case(atoms[0].id), 0))
+        elif answer is Answer.REFUSED and values.draws_letter(atoms[0].change) and len(attempt) < _LONGEST_ATTEMPT:
+            # Perhaps an earlier run used that letter, and the endpoint minds: the next attempt draws another.
+            self._pack(atoms, f"{attempt:x<{_LONGEST_ATTEMPT - _DRAWS}}x")
 
     # Cases on their own
 

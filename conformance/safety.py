@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from conformance.errors import UserError, nearest
 if TYPE_CHECKING:
     from conformance.providers import Provider
 
+# What follows may hold a token and is not repeated in messages.
+_UP_TO_QUERY = re.compile(r"([^?#]*)([?#]?)(.*)", re.DOTALL)
 EFFECTS = ("orders", "money", "email", "load", "production")
 
 
@@ -35,17 +38,19 @@ def is_loopback(host: str) -> bool:
 
 def check_endpoint(url: str) -> str:
     """The URL without a trailing slash. Raises UserError for anything but http(s)://host[:port][/path]."""
+    authority = re.split(r"[/?#]", url.partition("//")[2] or url)[0]
+    if "@" in authority:
+        raise UserError("--endpoint: credentials do not belong into the URL; set them in the environment")
+    shown, mark, _ = _UP_TO_QUERY.match(url).groups()  # type: ignore[union-attr]  # it matches anything
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        raise UserError(f"--endpoint={url}: {error}; write https://host[:port][/path]") from error
+        raise UserError(f"--endpoint={shown}: {error}; write https://host[:port][/path]") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise UserError(f"--endpoint={url}: not an http or https URL; write https://host[:port][/path]")
-    if parts.username or parts.password:
-        raise UserError("--endpoint: credentials do not belong into the URL; set them in the environment")
-    if parts.query or parts.fragment:
-        raise UserError(f"--endpoint={url}: leave out the part from {'?' if parts.query else '#'} on")
+        raise UserError(f"--endpoint={shown}: not an http or https URL; write https://host[:port][/path]")
+    if mark:
+        raise UserError(f"--endpoint={shown}: leave out the part from {mark} on")
     return url.rstrip("/")
 
 

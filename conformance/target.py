@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from conformance.scrub import Vault
 
 DEFAULT_SEED = 1
+# A shorter value of an extra header (`1`, `true`, `2026`) is no secret, and hiding it would tear answers apart.
+_SHORTEST_HEADER = 8
 _DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -78,7 +80,23 @@ def prepare(options: Options) -> Target:
     vault, token_url = credentials.vault(provider, credentials.environment())
     token_url = token_url or str(account.get("token_url") or "")
     closed = _closed(provider, vault, token_url)
-    return Target("live", options, suite.build(provider, account, vault.names, closed), vault, endpoint)
+    made = suite.build(provider, account, vault.names, closed)
+    _hide_headers(options, provider, vault)
+    return Target("live", options, made, vault, endpoint)
+
+
+def _hide_headers(options: Options, provider: Provider, vault: Vault) -> None:
+    """
+    Treat the values of extra headers as secrets, wherever an endpoint repeats them.
+
+    Raises UserError for a header that cases vary themselves.
+    """
+    for name, value in options.headers:
+        if name in (provider.auth.header, "content-type", "content-length"):
+            raise UserError(f"--header: cases about {name} set it themselves; credentials belong into the environment")
+        for text in (value, *value.split()):
+            if len(text) >= _SHORTEST_HEADER:
+                vault.put(f"header {name}", text)
 
 
 def _closed(provider: Provider, vault: Vault, token_url: str) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+import string
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
@@ -65,6 +66,11 @@ def mentions_time(value: Json) -> bool:
     return isinstance(value, str) and bool(re.match(r"@(now|today|date)\b", value))
 
 
+def draws_letter(operations: Operations) -> bool:
+    """Whether a change holds a drawn character, which an earlier run may have used too."""
+    return any(each.get("value") == "@letter" for each in operations)
+
+
 def _fill(value: Json, scope: Scope) -> object:
     if isinstance(value, dict):
         members = ((key, _fill(each, scope)) for key, each in value.items())
@@ -80,15 +86,18 @@ def _evaluate(expression: str, scope: Scope) -> object:
     word, _, rest = expression.partition(" ")
     if found := _MOMENT.match(word):
         return _moment(found[1], found[2], rest, scope.now)
-    if word in _WORDS:
-        return _WORDS[word](rest, scope)
-    if word in drafts.FACTS:
-        return _json(drafts.fact(scope.draft, scope.line, word))
+    try:
+        if word in _WORDS:
+            return _WORDS[word](rest, scope)
+        if word in drafts.FACTS:
+            return _json(drafts.fact(scope.draft, scope.line, word))
+    except (LookupError, ValueError) as error:
+        raise PackError(f"@{expression}: {error}") from error
     raise PackError(f"@{expression}: no such expression; {nearest(word, [*_WORDS, *drafts.FACTS, 'now', 'today'])}")
 
 
 def _moment(word: str, shifts: str, form: str, now: datetime) -> str:
-    moment = now + sum(
+    moment = now.astimezone(UTC) + sum(
         (timedelta(**{_UNITS[unit]: int(amount)}) for amount, unit in _SHIFT.findall(shifts)), timedelta()
     )
     default = "%Y-%m-%dT%H:%M:%SZ" if word == "now" else "%Y-%m-%d"
@@ -117,7 +126,7 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "text": _text,
     "float": lambda rest, _scope: float(rest),
     # One character cannot carry the run's token, so it is drawn: repeating one is harmless but rare enough.
-    "letter": lambda _rest, scope: random.Random(scope.key).choice("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
+    "letter": lambda _rest, scope: random.Random(scope.key).choice(string.ascii_letters + string.digits),
     "spare-line": lambda _rest, scope: scope.spare,
     "same": lambda rest, scope: changes.read(scope.same, rest),
 }

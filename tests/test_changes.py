@@ -5,7 +5,7 @@ import json
 
 import jsonpointer
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conformance import changes
@@ -38,6 +38,11 @@ def test_every_place_is_found_and_read(document):
 
 
 @given(DOCUMENTS, st.lists(KEYS, max_size=3))
+@example([0, 1], ["01"])
+@example([0, 1], ["²"])
+@example([0, 1], ["-"])
+@example([0, 1], ["-1"])
+@example([0, 1], ["1"])
 def test_places_are_those_of_another_library(document, parts):
     place = changes.pointer(parts)
     missing = object()
@@ -139,7 +144,8 @@ def test_a_change_that_does_not_fit_names_itself(operation, word):
 @given(DOCUMENTS)
 def test_a_moved_change_does_inside_what_it_did_outside(document):
     for place, value in places(document):
-        if place:
+        # Some versions of jsonpatch take a member named `-` for the end of an array.
+        if place and not place.endswith("/-"):
             operations = ({"op": "replace", "path": place, "value": [value]},)
             batch = {"orders": [0, copy.deepcopy(document)]}
             moved = changes.apply(batch, changes.moved(operations, "/orders/1"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,7 +52,7 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def declare(parser: pytest.Parser, config: pytest.Config) -> None:
+def declare(parser: pytest.Parser) -> None:
     """Declare every option under its long name, and under the short one where that is free."""
     group = parser.getgroup("conformance", "conformance of bulk-order APIs")
     taken = _taken(parser)
@@ -64,7 +66,6 @@ def declare(parser: pytest.Parser, config: pytest.Config) -> None:
             group.addoption(*free, help=option.help, **settings)
         kind = {"append": "linelist", "store_true": "bool"}.get(option.action, "string")
         parser.addini(option.dest, option.help, type=kind, default=None)  # type: ignore[arg-type]
-    del config
 
 
 def _taken(parser: pytest.Parser) -> set[str]:
@@ -80,33 +81,73 @@ def _taken(parser: pytest.Parser) -> set[str]:
     return found
 
 
-def asks_for_suite(args: list[str]) -> bool:
-    """Whether the raw command line names a provider and no paths of its own."""
-    named = any(each.startswith(("--provider=", "--conformance-provider=")) for each in args)
-    return named and not any(Path(each.partition("::")[0]).exists() for each in args if not each.startswith("-"))
+def asks_for_suite_alone(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> bool:
+    """Whether a run, before its command line was read for good, is about our suite and no path of the user's own."""
+    if not _in_file(config, "conformance_provider") and not any("provider" in each for each in args):
+        return False
+    given = parser.parse_known_args(args, namespace=copy.copy(config.option))
+    named = _names(given.conformance_provider or _in_file(config, "conformance_provider") or "")
+    return bool(named) and not split(given.file_or_dir, named)[1]
+
+
+def split(args: list[str], named: list[str]) -> tuple[list[str], list[str]]:
+    """The node ids of ours among the arguments of a command line, and those of others."""
+    ours = [each for each in args if each.partition("::")[0] in named]
+    return ours, [each for each in args if each not in ours]
 
 
 def value(config: pytest.Config, name: str) -> Any:
-    """An option as the user gave it: command line first, then the ini file; None when neither says it."""
+    """
+    An option as the user gave it: command line first, then the ini file; None when neither says it.
+
+    Raises UsageError for an empty value on the command line, which an unset variable of a
+    shell leaves behind: with an empty endpoint the wrong one would be tested.
+    """
     option = next(each for each in OPTIONS if each.name == name)
     given = getattr(config.option, option.dest, None)
+    if isinstance(given, str) and not given.strip(" ,"):
+        raise pytest.UsageError(f"--{name} is empty; give it a value or leave it out")
     if given is None:
-        given = config.getini(option.dest)
+        given = _in_file(config, option.dest)
     if given in (None, "", []):
         return None
     if option.number is not None:
-        try:
-            return option.number(given)
-        except ValueError:
-            raise pytest.UsageError(f"--{name}={given}: not a number; write for example --{name}=10") from None
+        return _number(option, given)
     return given
+
+
+def _in_file(config: pytest.Config, dest: str) -> Any:
+    """A value from the ini file; in the native TOML form of newer pytests, numbers need no quotes."""
+    try:
+        return config.getini(dest)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raw = getattr(config, "_inicfg", {}).get(dest)
+        plain = getattr(raw, "value", raw)
+        if isinstance(plain, int | float) and not isinstance(plain, bool):
+            return str(plain)
+        text = str(error)
+        raise pytest.UsageError(text if dest in text else f"{dest}: {text}") from None
+
+
+def _number(option: Option, given: str) -> int | float:
+    assert option.number is not None
+    try:
+        number = option.number(given)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise pytest.UsageError(f"--{option.name}={given}: not a number; write for example --{option.name}=10")
+    return number
 
 
 def providers_named(config: pytest.Config) -> list[str]:
     """The providers asked for, in order; ``all`` stands for every pack."""
     if not hasattr(config.option, "conformance_provider"):
         return []  # declared nowhere: somebody switched the hook off
-    text = value(config, "provider") or ""
+    return _names(value(config, "provider") or "")
+
+
+def _names(text: str) -> list[str]:
     names = [each.strip() for each in text.split(",") if each.strip()]
     if "all" in names:
         from conformance import resources
@@ -148,7 +189,13 @@ def _positive(config: pytest.Config, name: str, default: Any) -> Any:
 
 
 def _header(text: str) -> tuple[str, str]:
+    """A header as the user wrote it. What is wrong with one is told without repeating it: it may hold a secret."""
     name, colon, content = text.partition(":")
-    if not colon or not name.strip():
-        raise pytest.UsageError(f"--header={text.partition(' ')[0]}…: write 'Name: value'")
-    return name.strip().lower(), content.strip()
+    name, content = name.strip(), content.strip()
+    if not colon:
+        raise pytest.UsageError("--header: there is no colon in it; write 'Name: value'")
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise pytest.UsageError("--header: what stands before the colon is not a header's name; write 'Name: value'")
+    if not re.fullmatch(r"[\t\x20-\x7e\xa0-\xff]*", content):
+        raise pytest.UsageError(f"--header: the value of {name} has characters that no header can carry")
+    return name.lower(), content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +39,16 @@ def install(config: pytest.Config, named: list[str]) -> None:
         if wanted != "advisory":
             raise pytest.UsageError(f"--fail-on={wanted}: only 'advisory' can be added to violations")
         failing.add(Verdict.ADVISORY)
-    own, foreign = _split(config.args, named, from_command_line=config.args_source == config.ArgsSource.ARGS)
-    cases = options.value(config, "case") or []
+    own, foreign = options.split(config.args, named)
+    if config.args_source != config.ArgsSource.ARGS:
+        foreign = []  # a folder's own testpaths do not count
+    folder = _report_folder(config)
     runs = {name: ProviderRun(target.prepare(options.settle(config, name)), frozenset(failing)) for name in named}
+    wanted_cases = {each.partition("::")[2] for each in own if "::" in each} | set(options.value(config, "case") or ())
+    _known_cases(wanted_cases, runs)
     config.args = foreign
     config.args_source = config.ArgsSource.ARGS
-    if not foreign:
-        _ignore_conftests(config)
-    config.pluginmanager.register(Session(config, runs, own, cases), _KEY)
+    config.pluginmanager.register(Session(config, runs, wanted_cases, folder), _KEY)
     if config.pluginmanager.hasplugin("xdist"):
         from conformance.plugins import xdist
 
@@ -57,19 +60,28 @@ def install(config: pytest.Config, named: list[str]) -> None:
         config.addinivalue_line("markers", f"{area}: cases of requirements about this area")
 
 
-def _split(args: list[str], named: list[str], *, from_command_line: bool) -> tuple[list[str], list[str]]:
-    """The node ids of ours among the arguments, and the paths of others; testpaths do not count."""
-    ours = [each for each in args if "::" in each and each.partition("::")[0] in named]
-    if not from_command_line:
-        return ours, []
-    return ours, [each for each in args if each not in ours and each not in named]
+def _known_cases(names: set[str], runs: dict[str, ProviderRun]) -> None:
+    """Raise UsageError for a name that is no case's."""
+    known = {case.id for run in runs.values() for case in run.target.suite.cases}
+    for name in sorted(names - known):
+        hint = nearest(name, known)
+        if not hint.startswith("did you mean"):
+            hint = "--collect-only -q lists them"
+        raise pytest.UsageError(f"there is no case {name!r}; {hint}")
 
 
-def _ignore_conftests(config: pytest.Config) -> None:
-    """The folder's conftests were read for their options; in a run of our suite they have no further say."""
-    for name, plugin in config.pluginmanager.list_name_plugin():
-        if plugin is not None and Path(name).name == "conftest.py":
-            config.pluginmanager.unregister(plugin)
+def _report_folder(config: pytest.Config) -> Path | None:
+    """Where reports go. Raises UsageError when no folder can stand there, before anything is sent."""
+    given = options.value(config, "report")
+    if not given:
+        return None
+    path = Path(given)
+    there = next(each for each in (path, *path.absolute().parents) if each.exists() or each.is_symlink())
+    if not there.is_dir():
+        raise pytest.UsageError(f"--report={given}: {there} is not a folder")
+    if not os.access(there, os.W_OK):
+        raise pytest.UsageError(f"--report={given}: {there} cannot be written to")
+    return path
 
 
 class ProviderRun:
@@ -110,11 +122,13 @@ class ProviderRun:
 class Session:
     """Our hooks in one pytest session."""
 
-    def __init__(self, config: pytest.Config, runs: dict[str, ProviderRun], own: list[str], cases: list[str]) -> None:
+    def __init__(
+        self, config: pytest.Config, runs: dict[str, ProviderRun], wanted: set[str], folder: Path | None
+    ) -> None:
         self._config = config
         self._runs = runs
-        self._own = own
-        self._cases = cases
+        self._wanted = wanted
+        self._folder = folder
         # Reports by provider: made here, or brought by the workers that ran them.
         self.reports: dict[str, dict[str, Any]] = {}
 
@@ -133,18 +147,13 @@ class Session:
             report = collect_one_node(ProviderCollector.of(session, run))
             config.hook.pytest_collectreport(report=report)
             items += [item for item in report.result if isinstance(item, CaseItem)]
-        wanted = {each.partition("::")[2] for each in self._own} | set(self._cases)
-        if wanted:
-            self._select(items, wanted)
+        if self._wanted:
+            self._select(items)
 
-    def _select(self, items: list[pytest.Item], wanted: set[str]) -> None:
-        ours = [item for item in items if isinstance(item, CaseItem)]
-        known = {item.case.id for item in ours}
-        for name in sorted(wanted - known):
-            raise pytest.UsageError(f"there is no case {name!r}; {nearest(name, known)}")
-        gone = [item for item in ours if item.case.id not in wanted]
-        items[:] = [item for item in items if item not in set(gone)]
-        self._config.hook.pytest_deselected(items=gone)
+    def _select(self, items: list[pytest.Item]) -> None:
+        gone = {item for item in items if isinstance(item, CaseItem) and item.case.id not in self._wanted}
+        items[:] = [item for item in items if item not in gone]
+        self._config.hook.pytest_deselected(items=list(gone))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """What was selected is now settled."""
@@ -186,11 +195,10 @@ class Session:
         self.reports |= json.loads(worker_output.get(_KEY, "{}"))
 
     def _write_reports(self) -> None:
-        folder = options.value(self._config, "report")
-        if not folder:
+        if self._folder is None:
             return
         for name, report in self.reports.items():
-            path = Path(folder) / name if len(self._runs) > 1 else Path(folder)
+            path = self._folder / name if len(self._runs) > 1 else self._folder
             path.mkdir(parents=True, exist_ok=True)
             text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
             (path / "report.json").write_text(text + "\n", encoding="utf-8")

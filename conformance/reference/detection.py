@@ -6,11 +6,9 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from conformance.model import Verdict
 from conformance.reference import faults
 from conformance.reference.app import CREDENTIALS, Endpoint
 from conformance.reference.behaviour import healthy
+from conformance.reference.detection_page import markdown
 from conformance.reference.inprocess import AppTransport
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
@@ -30,57 +29,14 @@ if TYPE_CHECKING:
     from conformance.reference.behaviour import Behaviour
     from conformance.runner import Run
 
-KINDS = {
-    "hand-made": "a rule broken as the catalogue describes",
-    "whole": "a requirement as a whole, under its own id",
-    "dropped": "one constraint dropped",
-    "one-less": "one bound lower by one",
-    "one-more": "one bound higher by one",
-    "enum member": "one value of a list refused",
-    "demanded": "an optional member demanded",
-    "nullable": "null taken",
-}
-NOTICED = {
-    "violation": "a case of the rule's own requirement failed",
-    "advisory": "only a value that lenient parsers take (†) can show it, and taking that harms nobody",
-    "control": "the endpoint refuses the plain batch: the run stops at once, inconclusive",
-    "observed": "the documentation leaves that side open; what was recorded there differs",
-    "invisible": "no request that a user can send shows it, for the reason written below",
-    "missed": "none of these",
-}
-_PAGE = """\
-# What the suite detects: {provider}
-
-The reference endpoint can break each documented rule on purpose; such a fault changes one thing and leaves the rest as
-documented. This page says for every fault of the pack how a full run of the suite showed it. It was made by
-`python -m conformance.reference.detection {provider} --write docs/detection.md`, which runs the suite against one faulty
-endpoint after the other.
-
-{meanings}
-
-{heads}
-|---|--:|--:|--:|--:|--:|--:|--:|
-{summary}
-
-## Not a violation
-
-| fault | noticed | by |
-|---|---|---|
-{others}
-
-## By requirement
-
-“Others” is how many further requirements one of its faults turned red, at most.
-
-| requirement | faults | noticed as | others | named faults |
-|---|--:|---|--:|---|
-{requirements}
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fault, its kind, how it was noticed and by what; ``others`` counts further requirements that turned red."""
+    """
+    One fault and how it was noticed: in words of ``KINDS`` and ``NOTICED``.
+
+    ``reason`` is empty for a violation; ``others`` counts the further requirements that turned red.
+    """
 
     fault: str
     requirement: str
@@ -157,33 +113,6 @@ def measure_all(provider: str, jobs: int = 1) -> list[Row]:
     # Fresh processes: forking one that has threads is not safe.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         return [row for rows in pool.map(measure, [provider] * len(names), names) for row in rows]
-
-
-def _line(*cells: object) -> str:
-    return " | ".join(["", *(str(each).replace("|", "&#124;") for each in cells), ""]).strip()
-
-
-def requirement_line(rows: list[Row]) -> str:
-    """The line of one requirement in the page's last table."""
-    counts = Counter(row.noticed for row in rows)
-    ways = ", ".join(f"{counts[word]} {word}" for word in NOTICED if word in counts)
-    named = "<br>".join(f"`{row.fault}` {row.title}" for row in rows if row.kind == "hand-made")
-    return _line(rows[0].requirement, len(rows), ways, max(row.others for row in rows), named)
-
-
-def markdown(provider: str, rows: list[Row]) -> str:
-    """The rows as a page: figures by kind of fault, what is no violation, and a line for each requirement."""
-    counts = Counter((kind, row.noticed) for row in rows for kind in (row.kind, ""))
-    figures = {kind: [counts[kind, word] for word in NOTICED] for kind in (*KINDS, "")}
-    groups = groupby(rows, key=lambda row: row.requirement)
-    return _PAGE.format(
-        provider=provider,
-        meanings="\n".join(f"- **{word}**: {meaning}." for word, meaning in NOTICED.items()),
-        heads=_line("fault", "number", *NOTICED),
-        summary="\n".join(_line(KINDS.get(kind, "**all**"), sum(each), *each) for kind, each in figures.items()),
-        others="\n".join(_line(f"`{row.fault}`", row.noticed, row.reason) for row in rows if row.reason),
-        requirements="\n".join(requirement_line(list(group)) for _, group in groups),
-    )
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
@@ -158,13 +158,20 @@ def _policy(run: Run, cases: dict[str, Case]) -> dict[str, str]:
         for name, each in run.judgements.items()
         if cases[name].policy and each.policy and name in run.selected
     }
-    mixed = {
-        each.policy.partition(" ")[0] for name, each in run.judgements.items() if cases[name].group and each.policy
-    }
+    mixed: dict[str, set[str]] = defaultdict(set)
+    for name, each in run.judgements.items():
+        if cases[name].group and each.policy:
+            mixed[repr(cases[name].steps[0].change)].add(each.policy.partition(" ")[0])
     if mixed:
-        words = {"refused": "all-or-nothing", "accepted": "per-order or unchecked"}
-        found["batch"] = words.get(next(iter(mixed)), "unclear") if len(mixed) == 1 else "depends on the position"
+        found["batch"] = _mixed_batches(list(mixed.values()))
     return dict(sorted(found.items()))
+
+
+def _mixed_batches(outcomes: list[set[str]]) -> str:
+    """What becomes of a batch with one bad order, from the outcomes of each kind of bad order at all positions."""
+    if any(len(each) > 1 for each in outcomes):
+        return "depends on the position"
+    return "all-or-nothing" if {"refused"} in outcomes else "accepted, bad order and all"
 
 
 def _exchange(exchange: Exchange) -> dict[str, Any]:

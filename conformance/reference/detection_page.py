@@ -1,0 +1,86 @@
+"""Detection power as a page: the rows of a measurement in Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conformance.reference.detection import Row
+
+# What a fault does, by its kind.
+KINDS = {
+    "hand-made": "a rule broken as the catalogue describes",
+    "whole": "a requirement as a whole, under its own id",
+    "dropped": "one constraint dropped",
+    "one-less": "one bound lower by one",
+    "one-more": "one bound higher by one",
+    "enum member": "one value of a list refused",
+    "demanded": "an optional member demanded",
+    "nullable": "null taken",
+}
+# How a run can show a fault, best first.
+NOTICED = {
+    "violation": "a case of the rule's own requirement failed",
+    "advisory": "only a value that lenient parsers take (†) can show it, and taking that harms nobody",
+    "control": "the endpoint refuses the plain batch: the run stops at once, inconclusive",
+    "observed": "the documentation leaves that side open; what was recorded there differs",
+    "invisible": "no request that a user can send shows it, for the reason written below",
+    "missed": "none of these",
+}
+_PAGE = """\
+# What the suite detects: {provider}
+
+The reference endpoint can break each documented rule on purpose; such a fault changes one thing and leaves the rest as
+documented. This page says for every fault of the pack how a full run of the suite showed it. It was made by
+`python -m conformance.reference.detection {provider} --write docs/detection.md`, which runs the suite against one faulty
+endpoint after the other.
+
+{meanings}
+
+{heads}
+|---|--:|--:|--:|--:|--:|--:|--:|
+{summary}
+
+## Not a violation
+
+| fault | noticed | by |
+|---|---|---|
+{others}
+
+## By requirement
+
+“Others” is how many further requirements one of its faults turned red, at most.
+
+| requirement | faults | noticed as | others | named faults |
+|---|--:|---|--:|---|
+{requirements}
+"""
+
+
+def _line(*cells: object) -> str:
+    return " | ".join(["", *(str(each).replace("|", "&#124;") for each in cells), ""]).strip()
+
+
+def requirement_line(rows: list[Row]) -> str:
+    """The line of one requirement in the page's last table."""
+    counts = Counter(row.noticed for row in rows)
+    ways = ", ".join(f"{counts[word]} {word}" for word in NOTICED if word in counts)
+    named = "<br>".join(f"`{row.fault}` {row.title}" for row in rows if row.kind == "hand-made")
+    return _line(rows[0].requirement, len(rows), ways, max(row.others for row in rows), named)
+
+
+def markdown(provider: str, rows: list[Row]) -> str:
+    """The rows as a page: figures by kind of fault, what is no violation, and a line for each requirement."""
+    counts = Counter((kind, row.noticed) for row in rows for kind in (row.kind, ""))
+    figures = {kind: [counts[kind, word] for word in NOTICED] for kind in (*KINDS, "")}
+    groups = groupby(rows, key=lambda row: row.requirement)
+    return _PAGE.format(
+        provider=provider,
+        meanings="\n".join(f"- **{word}**: {meaning}." for word, meaning in NOTICED.items()),
+        heads=_line("fault", "number", *NOTICED),
+        summary="\n".join(_line(KINDS.get(kind, "**all**"), sum(each), *each) for kind, each in figures.items()),
+        others="\n".join(_line(f"`{row.fault}`", row.noticed, row.reason) for row in rows if row.reason),
+        requirements="\n".join(requirement_line(list(group)) for _, group in groups),
+    )

@@ -1,0 +1,343 @@
+"""Orders are valid, add up and depend on their arguments alone; a refused batch has exactly the fault it is about."""
+
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conformance import catalogue, changes, envelope, providers, resources, suite
+from conformance.batches import PLAIN, Composer
+from conformance.model import Account, Expect, Recipe
+from conformance.orders import OrderMaker, needed_members
+from conformance.people import COUNTRIES
+from conformance.plan import Atom
+from conformance.rules import Context, breaches
+
+NOW = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
+TOKEN = "k7m2qd"
+NAMES = list(resources.providers())
+
+# jsonschema looks for an @ in an email and for nothing else; this asks for something on both sides.
+FORMATS = jsonschema.FormatChecker()
+
+
+@FORMATS.checks("email")
+def email(value):
+    return not isinstance(value, str) or bool(re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", value))
+
+
+assert {"date", "date-time", "uri"} <= set(FORMATS.checkers), "the extra format-nongpl is missing"
+
+
+@cache
+def validator(name, operation):
+    """A validator of another library than the one we send and judge by."""
+    schema = providers.load(name).operation(operation).request_schema
+    return jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
+
+
+@cache
+def built(name):
+    pack = providers.load(name)
+    secrets = {placeholder for each in pack.auth.credentials for placeholder in each.variables}
+    return suite.build(pack, providers.reference_account(pack), secrets)
+
+
+def composer(name, seed=1, token=TOKEN):
+    return Composer(built(name), seed, token)
+
+
+def faults(name, operation, body):
+    """The places (JSON Pointers) at which a body breaks its schema or, where that is silent, a documented rule."""
+    found = set()
+    for error in validator(name, operation).iter_errors(body):
+        place = changes.pointer([str(part) for part in error.absolute_path])
+        missing = [each for each in error.validator_value if each not in error.instance] if error.validator == "required" else []
+        found |= {f"{place}/{member}" for member in missing} or {place}
+    main = providers.load(name).main
+    if found or operation != main.id:
+        return found
+    context = Context(NOW, built(name).account, lambda _place, _value: False)
+    for index, order in enumerate(envelope.unwrap(main, body)):
+        for rule in providers.load(name).reference.get("always", ()):
+            found |= {envelope.place(main, index) + each.pointer for each in breaches(rule, order, context)}
+    return found
+
+
+def body_of(composed):
+    return json.loads(composed.request.body)
+
+
+# Shapes
+
+
+RECIPES = st.builds(
+    Recipe,
+    start=st.sampled_from(["plain", "minimal", "full"]),
+    country=st.sampled_from(["", *sorted(COUNTRIES)]),
+    currency=st.sampled_from(["", "GBP", "EUR", "USD", "SEK"]),
+    lines=st.integers(0, 5),
+    free=st.booleans(),
+)
+ACCOUNTS = st.sampled_from([None, Account()])
+
+
+def made(name, recipe, key="AL-001/x", account=None, seed=1, token=TOKEN):
+    maker = OrderMaker(providers.load(name).main, account or built(name).account, seed, token)
+    return maker.make(recipe, key, NOW)[0]
+
+
+@pytest.mark.parametrize("country", sorted(COUNTRIES))
+@pytest.mark.parametrize("start", ["plain", "minimal", "full"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shape_is_valid_in_every_country(name, start, country):
+    order = made(name, Recipe(start, country=country, lines=2))
+    assert faults(name, providers.load(name).main.id, envelope.wrap(providers.load(name).main, [order])) == set()
+
+
+@settings(deadline=None)  # the first order of a country loads its names
+@given(name=st.sampled_from(NAMES), recipe=RECIPES, key=st.text(max_size=30), account=ACCOUNTS)
+def test_every_recipe_makes_a_valid_order(name, recipe, key, account):
+    main = providers.load(name).main
+    body = envelope.wrap(main, [made(name, recipe, key, account)])
+    assert faults(name, main.id, json.loads(envelope.encode(body))) == set()
+
+
+def test_the_shapes_of_an_atlast_order_grow():
+    """A minimal order has what schema and account require, a plain one its email beside it, a full one everything."""
+    minimal, plain, full = (made("atlast", Recipe(start)) for start in ("minimal", "plain", "full"))
+    schema = providers.load("atlast").main.request_schema["properties"]["orders"]["items"]
+    assert set(minimal) == {*schema["required"], "merchantId"}
+    assert set(plain) == {*minimal, "userEmail"}
+    assert list(full) == list(providers.load("atlast").main.order.template)
+    assert set(full) == set(schema["properties"])
+    # Nothing known of the account: no merchant to name, and no word that the email may be left out.
+    assert set(made("atlast", Recipe("minimal"), account=Account())) == {*schema["required"], "userEmail"}
+    assert "merchantId" not in made("atlast", Recipe("full"), account=Account())
+
+
+def amount(money):
+    return Decimal(str(money["value"]))
+
+
+@settings(deadline=None)
+@given(recipe=RECIPES, key=st.text(max_size=30), seed=st.integers(0, 2**32), account=ACCOUNTS)
+def test_totals_of_atlast_orders_add_up(recipe, key, seed, account):
+    """As the sheet has it: subtotal before discounts, total after discounts and with shipping, prices of one unit."""
+    order = json.loads(json.dumps(made("atlast", recipe, key, account, seed)))
+    lines = order["items"]
+    assert len(lines) == (recipe.lines or 1)
+    assert amount(order["itemSubTotal"]) == sum(amount(line["price"]) * line["quantity"] for line in lines)
+    off = sum(amount(line["discount"]) * line["quantity"] for line in lines if "discount" in line)
+    assert ("discount" in order) is (recipe.start == "full")
+    assert off == (amount(order["discount"]) if "discount" in order else 0)
+    assert amount(order["orderTotal"]) == amount(order["itemSubTotal"]) - off + amount(order["shippingTotal"])
+    assert (amount(order["orderTotal"]) == 0) is recipe.free
+    currencies = set(re.findall(r'"currency": "(.*?)"', json.dumps(order)))
+    assert len(currencies) == 1
+    assert not recipe.currency or currencies == {recipe.currency}
+    assert not recipe.country or order["customer"]["address"]["country"] == recipe.country
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_member_that_is_carried_comes_with_what_it_needs(name):
+    """Each member of the full order can be had in a plain one, valid, and left out of a full one where it is optional."""
+    main = providers.load(name).main
+    optional = [
+        each.site for each in catalogue.load(name).sites
+        if each.operation == main.id and each.site.keyword == "optional"
+    ]  # fmt: skip
+    assert optional
+    for site in optional:
+        inside = site.path.removeprefix(f"{envelope.order_site(main)}.")
+        pointer = "/" + inside.replace("[]", "/0").replace(".", "/")
+        order = made(name, Recipe(carry=(pointer,)))
+        assert changes.exists(order, pointer)
+        assert faults(name, main.id, envelope.wrap(main, [order])) == set()
+        without = made(name, Recipe("full", drop=(pointer,)))
+        assert not changes.exists(without, pointer)
+        assert faults(name, main.id, envelope.wrap(main, [without])) == set()
+
+
+def test_the_members_a_change_needs():
+    operations = (
+        {"op": "replace", "path": "/items/99/weight/unit", "value": "KG"},
+        {"op": "add", "path": "/discount/value", "value": 1},
+        {"op": "add", "path": "/reference", "value": "x"},
+        {"op": "add", "path": "/items/-", "value": {}},
+        {"op": "remove", "path": "/items/1"},
+    )
+    assert needed_members(operations) == ("/items/0/weight/unit", "/discount", "/items")
+
+
+# Arguments alone
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_requests_do_not_depend_on_what_was_composed_before(name):
+    cases = [case for case in built(name).cases if case.sends]
+    forwards, backwards = composer(name), composer(name)
+    first = {case.id: forwards.step(case, 0, "", NOW) for case in cases}
+    second = {case.id: backwards.step(case, 0, "", NOW) for case in reversed(cases)}
+    assert first == second
+
+
+@given(
+    st.sampled_from(NAMES),
+    st.tuples(st.integers(0, 9), st.sampled_from(["aaaaaa", "bbbbbb"]), st.sampled_from(["k1", "k2"])),
+    st.tuples(st.integers(0, 9), st.sampled_from(["aaaaaa", "bbbbbb"]), st.sampled_from(["k1", "k2"])),
+)
+@settings(deadline=None)
+def test_equal_arguments_make_equal_orders_and_others_do_not(name, one, other):
+    (seed, token, key), (seed2, token2, key2) = one, other
+    first, second = made(name, PLAIN, key, None, seed, token), made(name, PLAIN, key2, None, seed2, token2)
+    assert (first == second) is (one == other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_attempt_has_fresh_orders(name):
+    case = next(case for case in built(name).cases if case.sends and case.operation == providers.load(name).main.id)
+    first, again = (composer(name).step(case, 0, attempt, NOW) for attempt in ("", "again"))
+    assert first.orders != again.orders
+    assert first == composer(name).step(case, 0, "", NOW)
+
+
+def test_ids_of_atlast_orders_are_fresh_and_carry_the_token():
+    """But for the cases that are about ids: those repeat one, leave it out or make it one character long."""
+    seen = Counter()
+    for case in built("atlast").cases:
+        main = providers.load("atlast").main.id
+        about_ids = any(each["path"] == "/id" for step in case.steps for each in step.change)
+        repeated = any("same" in word for step in case.steps for word in step.slots)
+        if case.sends and case.operation == main and not about_ids and not repeated:
+            for order in composer("atlast").step(case, 0, "", NOW).orders:
+                seen[order["id"]] += 1
+                assert TOKEN in order["id"]
+    assert seen.total() > 500
+    assert max(seen.values()) == 1
+
+
+# One fault a payload
+
+
+def in_body(case):
+    return case.sends and case.expect is Expect.REFUSE and case.steps[0].scope != "request"
+
+
+def twin_body(name, case):
+    """The body of the accepted counterpart of a case."""
+    made_of = built(name)
+    operation = providers.load(name).operation(case.operation)
+    if operation.order is None:
+        return operation.body
+    if case.twin in made_of.by_id:
+        return body_of(composer(name).step(made_of.case(case.twin), 0, "", NOW))
+    recipe = PLAIN if case.twin == "control" else made_of.twins[case.twin]
+    # Where every order of a batch is changed, the counterpart is a batch of as many.
+    atoms = [Atom(f"{case.twin}/{slot}", recipe) for slot, _ in enumerate(case.steps[0].slots)]
+    return body_of(composer(name).orders(atoms, "t", NOW))
+
+
+def shape(value):
+    """A value without what differs from order to order: its members, lengths and types."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value]
+    return "number" if type(value) in (int, float) else type(value).__name__
+
+
+def explains(change, fault):
+    """Whether a fault stands where a change was made; one element too many is a fault of its array."""
+    path = change["path"]
+    parent, _, last = path.rpartition("/")
+    return fault == path or fault.startswith(f"{path}/") or (last == "-" or last.isdigit()) and change["op"] == "add" and fault == parent
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_refused_body_has_its_fault_where_it_was_changed_and_nowhere_else(name):
+    """Everything around the fault is valid, so a refusal proves the rule: told by another library than ours."""
+    cases = [case for case in built(name).cases if in_body(case)]
+    assert len(cases) > 200
+    for case in cases:
+        assert len(case.steps) == 1
+        composed = composer(name).step(case, 0, "", NOW)
+        change = composed.changes[case.id]
+        found = faults(name, case.operation, body_of(composed))
+        assert composed.change_of == "body"
+        assert len(found) == len(change), (case.id, found, change)
+        assert all(any(explains(each, fault) for each in change) for fault in found), (case.id, found, change)
+        assert all(any(explains(each, fault) for fault in found) for each in change), (case.id, found, change)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_refused_body_is_its_accepted_twin_with_the_declared_change(name):
+    """The patch of the record turns a body like the twin's into a body like the case's, fault and all."""
+    for case in built(name).cases:
+        if in_body(case):
+            composed = composer(name).step(case, 0, "", NOW)
+            twin = twin_body(name, case)
+            assert faults(name, case.operation, twin) == set(), case.id
+            patched = changes.apply(twin, composed.changes[case.id])
+            assert shape(patched) == shape(body_of(composed)), case.id
+            assert shape(patched) != shape(twin) or patched != twin, case.id
+            assert faults(name, case.operation, patched) == faults(name, case.operation, body_of(composed)), case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_order_of_a_mixed_batch_is_bad(name):
+    """The others are valid: what happens to the batch is about the one, wherever it stands."""
+    main = providers.load(name).main
+    mixed = [case for case in built(name).cases if case.sends and case.expect is Expect.CONSISTENT]
+    for case in mixed:
+        composed = composer(name).step(case, 0, "", NOW)
+        (fault,) = faults(name, main.id, body_of(composed))
+        at = case.steps[0].slots.index("changed")
+        assert fault.startswith(f"{envelope.place(main, at)}/"), case.id
+        assert composed.atoms[at] == case.id
+        assert len(envelope.unwrap(main, body_of(composed))) == len(case.steps[0].slots)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_body_that_must_be_accepted_has_no_fault(name):
+    accepted = [case for case in built(name).cases if case.sends and case.expect is Expect.ACCEPT]
+    assert len(accepted) > 50
+    for case in accepted:
+        for index in range(len(case.steps)):
+            composed = composer(name).step(case, index, "", NOW)
+            assert faults(name, case.operation, body_of(composed)) == set(), case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_request_refused_for_its_body_as_bytes_is_not_json(name):
+    for case in built(name).cases:
+        if case.sends and case.expect is Expect.REFUSE and case.steps[0].scope == "request":
+            body = composer(name).step(case, 0, "", NOW).request.body
+            with pytest.raises(ValueError, match="Expecting|Unterminated"):
+                json.loads(body or b"")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pack_of_atoms_is_as_good_as_each_alone(name):
+    """Orders share a batch without sharing anything else, and each keeps its own change."""
+    cases = [
+        case for case in built(name).cases
+        if case.sends and case.expect is Expect.ACCEPT and case.steps[0].scope == "order" and case.steps[0].slots == ("changed",)
+    ]  # fmt: skip
+    main = providers.load(name).main
+    atoms = [Atom(case.id, case.recipe, case.steps[0].change) for case in cases[: main.pack_size]]
+    composed = composer(name).orders(atoms, "p", NOW)
+    orders = envelope.unwrap(main, body_of(composed))
+    assert faults(name, main.id, body_of(composed)) == set()
+    assert composed.atoms == tuple(atom.id for atom in atoms)
+    for index, atom in enumerate(atoms):
+        alone = composer(name).orders([atom], "p", NOW)
+        assert envelope.unwrap(main, body_of(alone)) == [orders[index]]
+        assert all(str(each["path"]).startswith(f"{envelope.place(main, index)}/") for each in composed.changes[atom.id])
