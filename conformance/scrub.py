@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
+from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +17,18 @@ _PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}")
 _TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)*"')
 # Replacing shorter texts would tear ordinary words apart; no credential is that short.
 _SHORTEST = 4
+
+
+@lru_cache(maxsize=64)
+def _forms(value: str) -> tuple[str, ...]:
+    """A secret as an endpoint may echo it: plain, in JSON, in HTML and in a URL, longest first."""
+    in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    in_urls = {quote(value), quote(value, safe=""), quote_plus(value)}
+    forms = {value, escape(value), escape(value, quote=False), *in_json, *in_urls}
+    # Some writers of JSON escape the slash, and some of URLs write their hexadecimals small.
+    forms |= {each.replace("/", "\\/") for each in in_json}
+    forms |= {re.sub("%..", lambda found: found[0].lower(), each) for each in in_urls}
+    return tuple(sorted(forms, key=lambda each: (-len(each), each)))
 
 
 class Vault:
@@ -60,7 +74,7 @@ class Vault:
         pairs = [(value, name) for name, value in self._values.items()] + self._old
         for value, name in sorted(pairs, key=lambda pair: -len(pair[0])):
             if len(value) >= _SHORTEST:
-                for form in {value, json.dumps(value)[1:-1], quote_plus(value)}:
+                for form in _forms(value):
                     text = text.replace(form, f"{{{{{name}}}}}")
         return _TOKEN_MEMBERS.sub(r'\1"{{access_token}}"', text)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,7 +18,6 @@ from conformance.model import Exchange, Request, Response, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from conformance.providers import TokenEndpoint
     from conformance.scrub import Vault
@@ -157,18 +158,22 @@ class HttpTransport:
         url = self._places.get(request.path) or self._host + ("" if request.root else self._base) + request.path
         if request.query:
             url += "?" + self._vault.fill(request.query, quote)
-        deadline = time.monotonic() + self._timeout
-        answer = self._pool.request(
-            request.method, url, body=body, headers=headers, redirect=False, preload_content=False
-        )
-        try:
-            content, truncated = _read(answer, deadline)
-        finally:
-            answer.drain_conn() if answer.length_remaining == 0 else answer.close()
-            answer.release_conn()
+        answer, content, truncated = self._receive(request.method, url, body, headers)
         scrub = self._vault.scrub
         fields = tuple((key.lower(), scrub(value)) for key, value in answer.headers.items())
         return Response(answer.status, fields, self._vault.scrub_bytes(content), truncated)
+
+    def _receive(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes, bool]:
+        """An answer with its body up to the limit, and whether that went on."""
+        deadline = time.monotonic() + self._timeout
+        answer = self._pool.request(method, url, body=body, headers=headers, redirect=False, preload_content=False)
+        try:
+            return answer, *_read(answer, deadline)
+        finally:
+            answer.drain_conn() if answer.length_remaining == 0 else answer.close()
+            answer.release_conn()
 
     def _fetch_token(self) -> tuple[str, float]:
         url, endpoint = self._token
@@ -181,14 +186,17 @@ class HttpTransport:
         body = urlencode(fields) if form else json.dumps(fields)
         kind = "application/x-www-form-urlencoded" if form else "application/json"
         try:
-            answer = self._pool.request("POST", url, body=body, headers={"content-type": kind}, redirect=False)
+            answer, content, _ = self._receive("POST", url, body.encode(), {"content-type": kind})
         except urllib3.exceptions.HTTPError as error:
             raise OSError(f"no access token from {url}: {_reason(error)}") from error
         try:
-            data = json.loads(answer.data)
-            return str(data["access_token"]), float(data.get("expires_in", 3600))
-        except (ValueError, KeyError, TypeError) as error:
+            data = json.loads(content)
+            token, lifetime = data["access_token"], float(data.get("expires_in", 3600))
+            if not isinstance(token, str) or not token:
+                raise ValueError("no token in it")
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise OSError(f"no access token from {url}: status {answer.status}; check the credentials") from error
+        return token, lifetime
 
 
 class _Pace:
@@ -215,7 +223,8 @@ def _read(answer: urllib3.BaseHTTPResponse, deadline: float) -> tuple[bytes, boo
     while len(content) <= MAX_BODY:
         if time.monotonic() > deadline:
             raise urllib3.exceptions.TimeoutError("the body did not end in time")
-        block = answer.read(65536, decode_content=True)
+        # What is there, not 65536 bytes: whoever drips one a second would be waited for until they are full.
+        block = answer.read1(65536, decode_content=True)
         if not block:
             return bytes(content), False
         content += block
@@ -226,7 +235,15 @@ def _retry_after(response: Response | None) -> float | None:
     if response is None or response.status not in (429, 503):
         return None
     stated = response.header("retry-after")
-    return float(stated) if stated.isdigit() else None
+    if stated.isascii() and stated.isdigit():
+        return float(stated)
+    try:
+        moment = parsedate_to_datetime(stated)
+    except ValueError:
+        return None
+    # Without a zone it is UTC (RFC 9110, section 5.6.7).
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _reason(error: BaseException) -> str:

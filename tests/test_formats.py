@@ -18,13 +18,11 @@ NOW = datetime(2026, 11, 20, 9, 15, tzinfo=UTC)
 
 
 def evaluated(value):
-    """``@today`` and ``@now-1d FORMAT``: the part of the packs' expressions that the examples use."""
+    """``@date-1d`` and ``@now-1d FORMAT``: the part of the packs' expressions that the examples use."""
     if not value.startswith("@"):
         return value
-    if value == "@today":
-        return NOW.date().isoformat()
-    days, form = re.fullmatch(r"@now-(\d)d (.+)", value).groups()
-    return (NOW - timedelta(days=int(days))).strftime(form)
+    days, form = re.fullmatch(r"@(?:now|date)-(\d)d(?: (.+))?", value).groups()
+    return (NOW - timedelta(days=int(days))).strftime(form or "%Y-%m-%d")
 
 
 def cases(kind):

@@ -53,9 +53,8 @@ class Server:
     connections: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+    def __post_init__(self):
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def accept(self):
         while not self.stopped.is_set():
@@ -104,7 +103,7 @@ def serving(answer, wrap=None):
         content = answer
         answer = lambda connection, _request, _number: connection.sendall(content) or True  # noqa: E731
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.05)
+        listener.settimeout(0.01)
         server = Server(answer, wrap(listener) if wrap else listener)
         thread = threading.Thread(target=server.accept, daemon=True)
         thread.start()
@@ -732,6 +731,8 @@ def test_requests_without_a_token_fetch_none(connect):
         (answered("200 OK", body=b'{"access_token":""}'), "status 200; check the credentials"),
         (answered("200 OK", body=b'{"access_token":{"a":1}}'), "status 200; check the credentials"),
         (answered("200 OK", body=b'{"access_token":"abcdef","expires_in":"long"}'), "status 200; check the credentials"),
+        (answered("200 OK", body=b'{"access_token":"abcdef","expires_in":' + b"9" * 400 + b"}"), "status 200; check the credentials"),
+        (answered("200 OK", body=b"[" * 100_000), "status 200; check the credentials"),
         (answered("307 Temporary Redirect", "Location: http://127.0.0.1:9/"), "status 307; check the credentials"),
     ],
 )

@@ -108,7 +108,7 @@ def test_the_value_that_is_filled_stays_as_it_was():
 def test_a_letter_depends_on_the_key_of_the_order():
     drawn = [fill("@letter", replace(SCOPE, key=f"key-{index}")) for index in range(200)]
     assert drawn == [fill("@letter", replace(SCOPE, key=f"key-{index}")) for index in range(200)]
-    assert all(len(each) == 1 and each.isascii() and each.isalpha() for each in drawn)
+    assert all(len(each) == 1 and each.isascii() and each.isalnum() for each in drawn)
     assert len(set(drawn)) > 20
 
 

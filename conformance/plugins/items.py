@@ -61,8 +61,9 @@ class CaseItem(pytest.Item):
         if judgement.verdict is Verdict.NOT_APPLICABLE:
             raise pytest.skip.Exception(f"not applicable: {judgement.reason}", _use_item_location=True)
         if judgement.verdict is Verdict.INCONCLUSIVE:
-            if not self.run.tells_stop(self.case.id):
-                raise pytest.skip.Exception("not judged: the run had stopped", _use_item_location=True)
+            if not self.run.speaks(self.case.id):
+                why = "the run had stopped" if self.run.result().stopped else "cases were left out"
+                raise pytest.skip.Exception(f"not judged: {why}", _use_item_location=True)
             raise pytest.fail.Exception(self.run.message(self.case), pytrace=False)
 
     def runtest(self) -> None:

@@ -92,7 +92,8 @@ class ProviderRun:
         self.failing = failing
         self.selected: list[str] = []
         self._run: Run | None = None
-        self._told_by = ""
+        # Reasons for leaving cases out, each with the case that tells it.
+        self._told_by: dict[str, str] = {}
         self.progress: Any = None
 
     def result(self) -> Run:
@@ -106,13 +107,14 @@ class ProviderRun:
         """The run if it was done."""
         return self._run
 
-    def tells_stop(self, case_id: str) -> bool:
-        """Whether this case has something to say of its own: one of those that were never sent speaks for all."""
+    def speaks(self, case_id: str) -> bool:
+        """Whether an inconclusive case has something to say of its own: of those left out for one reason, one does."""
         run = self.result()
-        if not run.stopped or case_id not in run.not_run:
-            return not run.stopped or bool(run.judgements[case_id].exchange_ids)
-        self._told_by = self._told_by or case_id
-        return self._told_by == case_id
+        reason = run.not_run.get(case_id)
+        if reason is not None:
+            return self._told_by.setdefault(reason, case_id) == case_id
+        left_out = any(name in run.not_run for name in run.selected)
+        return not left_out or bool(run.judgements[case_id].exchange_ids)
 
     def message(self, case: Case) -> str:
         """The message of a case that did not come out conformant."""

@@ -67,6 +67,9 @@ def write(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
         terminal.write_line(
             f"The plain valid batch was refused; the control was: {report['run']['control']}.", yellow=True
         )
+    if not report["run"]["stopped"]:
+        for reason, count in Counter(each["reason"] for each in report["not_run"]).items():
+            terminal.write_line(printable(f"{count} not sent: {reason.removeprefix('not sent: ')}"), yellow=True)
     for word, title in (("violation", "Violated"), ("advisory", "Advisory")):
         _findings(terminal, report, word, title)
     if report["policy"].get("batch"):

@@ -1,0 +1,126 @@
+"""Secrets are put in on the wire and taken out of everything that comes back."""
+
+import html
+import json
+from urllib.parse import parse_qs, quote, quote_plus, urlencode
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from conformance.scrub import Vault
+
+SECRET = 'pa/ss+w0rd "& <é>=%\\'
+NAMES = st.sampled_from(["access_token", "client_secret", "api_key"])
+SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=8, max_size=30)
+
+
+def test_known_placeholders_are_filled_and_others_stay():
+    vault = Vault({"access_token": "abcdef", "api_key": ""})
+    assert vault.fill("Bearer {{access_token}}; {{api_key}} {{nobody}} {access_token}") == (
+        "Bearer abcdef; {{api_key}} {{nobody}} {access_token}"
+    )
+    assert vault.names == ("access_token",)
+    assert (vault.get("access_token"), vault.get("api_key"), vault.get("nobody")) == ("abcdef", "", "")
+
+
+def test_a_secret_that_looks_like_a_placeholder_is_not_filled_again():
+    vault = Vault({"client_id": "{{client_secret}}", "client_secret": "abcdef"})
+    assert vault.fill("{{client_id}}") == "{{client_secret}}"
+
+
+@given(SECRETS)
+@example(SECRET)
+def test_bodies_stay_well_formed_whatever_the_secret(secret):
+    vault = Vault({"client_secret": secret})
+    body = b'{"client_secret":"{{client_secret}}"}'
+    assert json.loads(vault.fill_body(body, "application/json; charset=utf-8")) == {"client_secret": secret}
+    form = urlencode({"grant": "x"}).encode() + b"&secret={{client_secret}}"
+    assert parse_qs(vault.fill_body(form, "application/x-www-form-urlencoded").decode())["secret"] == [secret]
+
+
+def test_a_body_without_placeholders_is_left_alone_byte_by_byte():
+    body = b"\xff\xfe{ not text"
+    assert Vault({"api_key": "abcdef"}).fill_body(body, "application/json") is body
+
+
+ECHOES = {
+    "plain": str,
+    "json": json.dumps,
+    "json-utf-8": lambda text: json.dumps(text, ensure_ascii=False),
+    "json-of-php": lambda text: json.dumps(text).replace("/", "\\/"),
+    "html": html.escape,
+    "html-text": lambda text: html.escape(text, quote=False),
+    "query": quote_plus,
+    "query-small-hexadecimals": lambda text: "".join(
+        each if each.isalnum() and each.isascii() else "".join(f"%{byte:02x}" for byte in each.encode()) for each in text
+    ).replace("%2e", ".").replace("%2d", "-").replace("%5f", "_").replace("%7e", "~"),
+    "path": lambda text: quote(text, safe=""),
+    "url": quote,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_secret_is_taken_out_however_it_is_echoed(echo):
+    vault = Vault({"api_key": SECRET, "access_token": "0123456789abcdef"})
+    text = f"you sent {ECHOES[echo](SECRET)}, and {ECHOES[echo]('0123456789abcdef')}."
+    scrubbed = vault.scrub(text)
+    assert "{{api_key}}" in scrubbed
+    assert "{{access_token}}" in scrubbed
+    assert "pa" not in scrubbed
+    assert "w0rd" not in scrubbed
+    assert "0123" not in scrubbed
+
+
+@given(SECRETS, st.sampled_from(sorted(ECHOES)), st.text(max_size=20))
+def test_no_secret_survives(secret, echo, around):
+    echoed = ECHOES[echo](secret)
+    assume(secret not in "{{api_key}}")
+    scrubbed = Vault({"api_key": secret}).scrub(f"{around} {echoed} {around}")
+    assert "{{api_key}}" in scrubbed
+    if len(secret) > 10 and secret not in around * 2:
+        assert secret not in scrubbed
+
+
+@given(SECRETS)
+def test_equal_secrets_leave_equal_texts(secret):
+    """So that two runs with different credentials give equal reports."""
+    assume("key" not in secret)
+    assert Vault({"api_key": secret}).scrub(f"key: {secret}.") == "key: {{api_key}}."
+
+
+def test_the_longer_of_two_secrets_goes_first():
+    vault = Vault({"client_id": "shop-12345", "client_secret": "shop-12345-secret"})
+    assert vault.scrub("shop-12345-secret of shop-12345") == "{{client_secret}} of {{client_id}}"
+
+
+def test_texts_that_are_too_short_to_be_secrets_stay():
+    assert Vault({"client_id": "abc"}).scrub("the abc") == "the abc"
+    assert Vault({"client_id": "abcd"}).scrub("the abcd") == "the {{client_id}}"
+
+
+def test_a_secret_that_was_replaced_is_still_one():
+    vault = Vault({"client_id": "client-1"})
+    vault.put("access_token", "token-one")
+    vault.put("access_token", "token-two")
+    assert vault.fill("{{access_token}}") == "token-two"
+    assert vault.scrub("token-one token-two client-1") == "{{access_token}} {{access_token}} {{client_id}}"
+
+
+@pytest.mark.parametrize("member", ["access_token", "refresh_token", "id_token"])
+@pytest.mark.parametrize("value", ["eyJhbGciOi.J9.x", 'with \\" quote', "with \\\\", ""])
+def test_tokens_in_an_answer_are_secrets_whoever_issued_them(member, value):
+    text = f'{{"a":1,"{member}" : "{value}","expires_in":3600}}'
+    scrubbed = Vault({}).scrub(text)
+    assert json.loads(scrubbed) == {"a": 1, member: "{{access_token}}", "expires_in": 3600}
+
+
+@pytest.mark.parametrize("text", ['{"access_token":null}', '{"token_type":"Bearer"}', "access_token: x", ""])
+def test_what_is_no_token_stays(text):
+    assert Vault({}).scrub(text) == text
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_bytes_that_are_no_text_keep_their_other_bytes(before, after):
+    vault = Vault({"api_key": "0123456789"})
+    assert vault.scrub_bytes(before + b"\xff0123456789\xfe" + after) == (before + b"\xff{{api_key}}\xfe" + after)
