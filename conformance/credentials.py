@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -29,7 +30,8 @@ def environment(folder: Path | None = None) -> dict[str, str]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             name, equals, value = line.strip().removeprefix("export ").partition("=")
             if equals and not name.startswith("#"):
-                found[name.strip()] = value.strip().strip("\"'")
+                quoted = re.fullmatch(r"\s*(['\"])(.*)\1\s*", value)
+                found[name.strip()] = quoted[2] if quoted else value.strip()
     return found | dict(os.environ)
 
 

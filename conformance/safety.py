@@ -60,7 +60,8 @@ def permit(provider: Provider, url: str, allowed: frozenset[str]) -> None:
 
     Raises UserError naming the effects that ``--allow`` lacks.
     """
-    host = urlsplit(url).hostname or ""
+    # A name may end in the dot of the root and is the same host.
+    host = (urlsplit(url).hostname or "").rstrip(".")
     if is_loopback(host):
         return
     needed = ["orders"]

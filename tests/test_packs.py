@@ -370,10 +370,10 @@ def test_unknown_revision():
 
 def test_account_file_with_a_misspelt_key(tmp_path):
     path = tmp_path / "account.toml"
-    path.write_text('merchant_idz = ["m-1"]\n', encoding="utf-8")
+    path.write_text('merchants_ids = ["m-1"]\n', encoding="utf-8")
     with pytest.raises(errors.UserError) as caught:
         providers.read_account(providers.load("atlast"), path)
-    assert str(caught.value) == f"{path}: /: unknown key 'merchant_idz'; did you mean 'merchant_ids'?"
+    assert str(caught.value) == f"{path}: /: unknown key 'merchants_ids'; did you mean 'merchant_ids'?"
 
 
 def test_account_file_with_a_wrong_type(tmp_path):
