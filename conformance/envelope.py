@@ -1,56 +1,15 @@
-"""Envelopes: how orders stand in a request body, and what an answer says of a request."""
+"""Envelopes: how orders stand in a request body."""
 
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.model import Exchange, Json
+    from conformance.model import Json
     from conformance.providers import Operation
-
-
-class Answer(StrEnum):
-    """What an exchange says, before anybody asks what was expected."""
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    # Statuses that may speak of the caller or the address and not of the body.
-    AMBIGUOUS = "ambiguous"
-    THROTTLED = "throttled"
-    FAILED = "failed"
-    UNAVAILABLE = "unavailable"
-    NONE = "no answer"
-
-
-_AMBIGUOUS = frozenset({401, 403, 404, 405, 407, 408})
-_UNAVAILABLE = frozenset({502, 503, 504})
-
-
-def classify(operation: Operation, exchange: Exchange) -> Answer:
-    """
-    What the answer of an operation means.
-
-    Any 2xx is an acceptance: whether it is the documented one is a requirement of its own.
-    """
-    response = exchange.response
-    if response is None:
-        return Answer.NONE
-    status = response.status
-    if 200 <= status < 300:
-        return Answer.ACCEPTED
-    if status == 429:
-        return Answer.THROTTLED
-    if status < 400 or (status in _AMBIGUOUS and status not in operation.refusals):
-        return Answer.AMBIGUOUS
-    if 400 <= status < 500:
-        return Answer.REFUSED
-    if status in _UNAVAILABLE:
-        return Answer.UNAVAILABLE
-    return Answer.FAILED
 
 
 def wrap(operation: Operation, orders: Sequence[Json]) -> Json:

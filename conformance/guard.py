@@ -6,9 +6,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conformance.answers import Answer, describe
 from conformance.batches import PLAIN
-from conformance.envelope import Answer
-from conformance.judge import describe
 from conformance.plan import Atom
 from conformance.sender import status
 

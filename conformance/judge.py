@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from conformance import schemas
-from conformance.envelope import Answer, classify
+from conformance.answers import Answer, classify, clock_skew, describe, in_a_word
 from conformance.model import Expect, Finding, Judgement, Level, Verdict
 from conformance.values import mentions_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from conformance.model import Case, Exchange, Record
     from conformance.providers import Operation
@@ -24,19 +22,6 @@ if TYPE_CHECKING:
 
 # Beyond this difference between our clock and the endpoint's, dates relative to now prove nothing.
 MAX_SKEW = timedelta(minutes=2)
-_EXCERPT = 200
-
-
-def describe(exchange: Exchange) -> str:
-    """An answer in a few words: status, media type and the beginning of the body."""
-    if exchange.response is None:
-        return f"no answer: {exchange.trouble.detail}" if exchange.trouble else "no answer"
-    response = exchange.response
-    parts = [str(response.status), response.header("content-type").partition(";")[0]]
-    text = response.body[:_EXCERPT].decode("utf-8", "replace")
-    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    parts.append(words + ("…" if len(response.body) > _EXCERPT else "") if words else "(empty body)")
-    return " ".join(part for part in parts if part)
 
 
 def judge(suite: Suite, records: Sequence[Record], not_run: dict[str, str]) -> dict[str, Judgement]:
@@ -121,7 +106,9 @@ class _Bench:
         index, answer = indexes[-1], answers[-1]
         got = describe(self._records[index].exchange)
         if case.expect is Expect.OBSERVE:
-            words = [_word(answer, self._records[each].exchange) for each, answer in zip(indexes, answers, strict=True)]
+            words = [
+                in_a_word(answer, self._records[each].exchange) for each, answer in zip(indexes, answers, strict=True)
+            ]
             text = ", then ".join(words)
             failed = Answer.FAILED in answers
             findings = (Finding("response", "nothing in particular: the documentation is silent", got),)
@@ -140,7 +127,7 @@ class _Bench:
             return Judgement(
                 Verdict.INCONCLUSIVE, reason="the plain batch was refused afterwards: the endpoint changed"
             )
-        skew = _skew(exchange)
+        skew = clock_skew(exchange)
         if skew > MAX_SKEW and _relative(case):
             return Judgement(
                 Verdict.INCONCLUSIVE, reason=f"the endpoint's clock differs by {int(skew.total_seconds())} s from ours"
@@ -184,9 +171,9 @@ class _Bench:
         others = {each is Answer.ACCEPTED for each in self._groups[case.group]}
         if answer is Answer.ACCEPTED and len(others) > 1:
             finding = Finding("response status", "a refusal, as other batches with one bad order got", got)
-            policy = _word(answer, self._records[index].exchange)
+            policy = in_a_word(answer, self._records[index].exchange)
             return Judgement(self._failed(case), (finding,), policy=policy)
-        return Judgement(Verdict.CONFORMANT, policy=_word(answer, self._records[index].exchange))
+        return Judgement(Verdict.CONFORMANT, policy=in_a_word(answer, self._records[index].exchange))
 
     # Cases that look at the exchanges of others
 
@@ -198,7 +185,7 @@ class _Bench:
         if any(each.response is None for each in exchanges):
             return Judgement(Verdict.INCONCLUSIVE, reason=describe(exchanges[0]))
         findings = tuple(Finding("response", "nothing in particular", describe(each)) for each in exchanges)
-        words = dict.fromkeys(_word(self._answers[index], self._records[index].exchange) for index in indexes)
+        words = dict.fromkeys(in_a_word(self._answers[index], self._records[index].exchange) for index in indexes)
         return Judgement(Verdict.OBSERVED, findings, tuple(each.id for each in exchanges), policy=", ".join(words))
 
     def _standing(self, case: Case) -> Judgement:
@@ -274,31 +261,9 @@ class _Bench:
         )
 
 
-def _word(answer: Answer, exchange: Exchange) -> str:
-    """For a table of what was found: ``accepted (201)``, ``refused (422)``, ``redirected (307)``."""
-    if exchange.response is None:
-        return answer.value
-    status = exchange.response.status
-    word = answer.value
-    if answer is Answer.AMBIGUOUS:
-        word = "refused" if status >= 400 else "redirected"
-    return f"{word} ({status})"
-
-
 def _statuses(operation: Operation) -> str:
     return " or ".join(map(str, operation.success))
 
 
 def _relative(case: Case) -> bool:
     return any(mentions_time(list(step.change)) for step in case.steps)
-
-
-def _skew(exchange: Exchange) -> timedelta:
-    stated = exchange.response.header("date") if exchange.response else ""
-    try:
-        theirs: datetime = parsedate_to_datetime(stated)
-    except (ValueError, TypeError):
-        return timedelta()
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=UTC)
-    return abs(theirs - exchange.sent_at - timedelta(milliseconds=exchange.duration_ms))

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance import plan, values
+from conformance.answers import Answer
 from conformance.batches import Composed, Composer
-from conformance.envelope import Answer
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.model import Case, Expect, Record

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance.envelope import Answer, classify
+from conformance.answers import Answer, classify
 from conformance.model import Judgement, Record
 
 if TYPE_CHECKING:

@@ -72,5 +72,6 @@ class CaseItem(pytest.Item):
             raise pytest.fail.Exception(self.run.message(self.case), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the case stands for people: its id."""
-        return Path(self.run.target.options.provider), 0, self.case.id
+        """Where the case stands for people. Not just its id: pytest would print dots of the id as colons."""
+        provider = self.run.target.options.provider
+        return Path(provider), 0, f"{provider} {self.case.id}"
