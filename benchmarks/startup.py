@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -25,8 +26,7 @@ COMMANDS = {
 def main(runs: int) -> None:
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
     with tempfile.TemporaryDirectory() as folder:
-        with open(f"{folder}/test_one.py", "w", encoding="utf-8") as file:
-            file.write("def test_one():\n    pass\n")
+        Path(folder, "test_one.py").write_text("def test_one():\n    pass\n", encoding="utf-8")
         for turn in range(runs + 1):
             for name, command in COMMANDS.items():
                 started = time.perf_counter()
