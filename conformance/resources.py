@@ -81,5 +81,5 @@ def folders_of(name: str) -> PackFolders:
     """The folders of a provider. Raises UserError with the nearest name."""
     known = providers()
     if name not in known:
-        raise UserError(f"--provider={name}: there is no such provider; {nearest(name, known)}")
+        raise UserError(f"there is no provider {name!r}; {nearest(name, known)}")
     return known[name]

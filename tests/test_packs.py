@@ -99,9 +99,9 @@ def test_every_constraint_is_tried_from_both_sides(name):
         orders = providers.load(name).operation(owned.operation).order is not None
         # An operation that takes no orders has one body, and that is what its refusals differ from.
         optional_here = keyword != "optional" or orders
-        if keyword not in REFUSED_ONLY and owned.accept_side != "none" and optional_here:
-            if not found & {Expect.ACCEPT, Expect.OBSERVE}:
-                lacking.append((owned.operation, owned.site.key, "accepted"))
+        wanted = keyword not in REFUSED_ONLY and owned.accept_side != "none" and optional_here
+        if wanted and not found & {Expect.ACCEPT, Expect.OBSERVE}:
+            lacking.append((owned.operation, owned.site.key, "accepted"))
     assert lacking == []
 
 
@@ -197,12 +197,16 @@ def test_key_nobody_could_have_meant(pack):
 def test_misspelt_key_of_a_requirement(pack):
     edit(pack.schemas / "requirements.toml", "covers =", "cover =")
     text = mistake(pack)
-    assert re.fullmatch(r"PACK/requirements\.toml: /requirement/\d+: unknown key 'cover'; did you mean 'covers'\?", text)
+    assert re.fullmatch(
+        r"PACK/requirements\.toml: /requirement/\d+: unknown key 'cover'; did you mean 'covers'\?", text
+    )
 
 
 def test_misspelt_key_of_a_case(pack):
     edit(pack.schemas / "requirements.toml", "expect =", "expects =")
-    assert mistake(pack) == "PACK/requirements.toml: /requirement/0/case/0: unknown key 'expects'; did you mean 'expect'?"
+    assert (
+        mistake(pack) == "PACK/requirements.toml: /requirement/0/case/0: unknown key 'expects'; did you mean 'expect'?"
+    )
 
 
 def test_value_that_a_key_does_not_take(pack):
@@ -253,7 +257,11 @@ def test_covers_a_site_of_an_operation_that_is_not_there(pack):
 
 
 def test_covered_twice(pack):
-    edit(pack.schemas / "requirements.toml", 'covers = ["orders[].id type"]', 'covers = ["orders[].id type", "orders[].id required"]')
+    edit(
+        pack.schemas / "requirements.toml",
+        'covers = ["orders[].id type"]',
+        'covers = ["orders[].id type", "orders[].id required"]',
+    )
     assert mistake(pack) == "PACK/requirements.toml: AL-026: 'orders[].id required' is covered by AL-025 too"
 
 
@@ -317,7 +325,9 @@ def test_schema_that_is_not_there(pack):
 
 def test_schema_that_is_not_json(pack):
     add(pack.schemas / "request.schema.json", "}")
-    assert re.fullmatch(r"PACK/request\.schema\.json: not JSON \(Extra data: line \d+ column 1 \(char \d+\)\)", mistake(pack))
+    assert re.fullmatch(
+        r"PACK/request\.schema\.json: not JSON \(Extra data: line \d+ column 1 \(char \d+\)\)", mistake(pack)
+    )
 
 
 def test_reference_that_leads_nowhere(pack):
@@ -359,7 +369,7 @@ def test_expression_that_nobody_knows(pack):
 def test_unknown_provider():
     with pytest.raises(errors.UserError) as caught:
         providers.load("atlest")
-    assert str(caught.value) == "--provider=atlest: there is no such provider; did you mean 'atlast'?"
+    assert str(caught.value) == "there is no provider 'atlest'; did you mean 'atlast'?"
 
 
 def test_unknown_revision():
