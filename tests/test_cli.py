@@ -1,133 +1,274 @@
-"""The command line: what it prints, what it serves, and how it takes mistakes."""
+"""The command ``conformance``, as an installed program."""
 
 import json
+import os
 import re
 import signal
 import sqlite3
 import subprocess
-import sys
+import sysconfig
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from conformance import plan, providers, suite
+from conformance.batches import PLAIN, Composer
+from conformance.model import Account
 from conformance.reference.app import CREDENTIALS
 
-MAIN = "from conformance.cli import main; main()"
+PROGRAM = Path(sysconfig.get_path("scripts")) / ("conformance.exe" if os.name == "nt" else "conformance")
+PACK = providers.load("atlast")
 
 
 def conformance(*arguments):
-    command = [sys.executable, "-c", MAIN, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        [PROGRAM, *arguments], capture_output=True, text=True, encoding="utf-8", timeout=60, check=False
+    )
+
+
+def wrong(done, message):
+    """One line that says what is wrong, and exit 4."""
+    assert done.stderr == f"conformance: {message}\n"
+    assert done.stdout == ""
+    assert done.returncode == 4
+
+
+# providers
+
+
+def test_providers_as_json():
+    """``providers --json`` tells each pack's operations, revisions and counts."""
+    done = conformance("providers", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    row = next(each for each in json.loads(done.stdout) if each["name"] == "atlast")
+    made = suite.build(PACK, providers.reference_account(PACK), ["access_token", "client_id", "client_secret"])
+    assert row["title"] == "AtLast bulk order ingestion"
+    assert row["operation"] == "POST /v1/orders/bulk"
+    assert row["operations"] == ["create-orders", "create-token"]
+    assert row["revisions"] == ["v1"]
+    assert row["cases"] == len(made.cases)
+    assert sum(row["requirements"].values()) == len(made.catalogue.requirements)
+
+
+def test_providers_as_table():
+    """``providers`` shows the same as a table, one line a provider."""
+    [row] = [each for each in json.loads(conformance("providers", "--json").stdout) if each["name"] == "atlast"]
+    done = conformance("providers")
+    assert (done.returncode, done.stderr) == (0, "")
+    title, *lines = done.stdout.splitlines()
+    assert title.split() == ["provider", "operation", "revisions", "must", "should", "silent", "contradictory", "cases"]
+    [line] = [each for each in lines if each.startswith("atlast")]
+    counts = [str(row["requirements"].get(level, 0)) for level in ("must", "should", "silent", "contradictory")]
+    assert line.split() == ["atlast", "POST", "/v1/orders/bulk", "v1", *counts, str(row["cases"])]
+
+
+# serve
 
 
 @contextmanager
-def served(*arguments):
-    """``conformance serve`` in a process of its own; gives the URL that it prints."""
-    command = [sys.executable, "-u", "-c", MAIN, "serve", *arguments, "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def serving(*arguments, provider="atlast"):
+    """A served reference endpoint; gives what it said at the start, and the function that posts to it."""
+    process = subprocess.Popen(
+        [PROGRAM, "serve", provider, "--port=0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    said = []
     try:
-        yield re.search(r"http://127\.0\.0\.1:\d+\S*", process.stdout.readline())[0]
+        for line in process.stdout:
+            said.append(line.rstrip("\n"))
+            if line.startswith("  pytest "):
+                break
+        else:
+            raise AssertionError(process.stderr.read())
+        url = re.search(r" at (http://127\.0\.0\.1:\d+/v1)$", said[0])[1]
+        yield said, Poster(url, CREDENTIALS["access_token"])
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
 
 
-def order(**more):
-    money = {"value": 10, "currency": "GBP"}
-    address = {"line1": "14 Orchard Way", "city": "Leeds", "postCode": "LS1 4DY", "country": "GB"}
-    return {
-        "id": "T-1",
-        "createdAt": more.pop("createdAt"),
-        "orderNumber": "N-1",
-        "orderTotal": money,
-        "itemSubTotal": money,
-        "shippingTotal": {"value": 0, "currency": "GBP"},
-        "items": [{"id": "L-1", "quantity": 1, "price": money}],
-        "customer": {"lastName": "Okafor", "address": address},
-        **more,
-    }
+class Poster:
+    """Posts JSON to an endpoint."""
+
+    def __init__(self, url, token):
+        self.url = url
+        self._token = token
+
+    def __call__(self, body, token=None, path="/orders/bulk", kind="application/json"):
+        request = urllib.request.Request(
+            self.url + path,
+            json.dumps(body).encode(),
+            {"content-type": kind, "authorization": f"Bearer {self._token if token is None else token}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
 
 
-def status_of(url, one, token=CREDENTIALS["access_token"]):
-    request = urllib.request.Request(
-        f"{url}/orders/bulk",
-        json.dumps({"orders": [one]}).encode(),
-        {"content-type": "application/json", "authorization": f"Bearer {token}"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
+def fresh(tag, **members):
+    """A batch of one plain valid order, made by the suite's own composer for this very moment."""
+    made = Composer(suite.build(PACK, Account()), 1, tag)
+    composed = made.orders([plan.Atom("control", PLAIN)], tag, datetime.now(UTC))
+    body = json.loads(composed.request.body)
+    for key, value in members.items():
+        body["orders"][0][key] = value
+    return body
 
 
-@pytest.fixture
-def yesterday():
-    from datetime import UTC, datetime, timedelta
-
-    return (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def test_providers_are_listed_with_their_counts():
-    done = conformance("providers")
-    assert done.returncode == 0
-    assert re.search(r"^atlast +POST /v1/orders/bulk +v1 +128 +8 +37 +1 +\d+ *$", done.stdout, re.MULTILINE)
+@pytest.fixture(scope="module")
+def served():
+    """A lenient endpoint without faults, for all tests that only ask."""
+    with serving() as (said, post):
+        yield said, post
 
 
-def test_providers_are_listed_as_json():
-    rows = json.loads(conformance("providers", "--json").stdout)
-    atlast = next(row for row in rows if row["name"] == "atlast")
-    assert atlast["requirements"] == {"must": 128, "should": 8, "silent": 37, "contradictory": 1}
-    assert atlast["operations"] == ["create-orders", "create-token"]
+def test_serve_says_how_to_use_it(served):
+    """The first lines name the endpoint, credentials to export and the command that tests it."""
+    said, post = served
+    assert said[0] == f"AtLast bulk order ingestion (lenient) at {post.url}"
+    assert [line for line in said if line.startswith("  export ")]
+    assert said[-1] == f"  pytest --provider=atlast --endpoint={post.url}"
 
 
-def test_a_served_endpoint_keeps_its_documented_rules(yesterday, tmp_path):
-    with served("atlast", "--db", str(tmp_path / "orders.db")) as url:
-        assert status_of(url, order(createdAt=yesterday)) == 201
-        assert status_of(url, order(createdAt=yesterday, reference="")) == 400
-        assert status_of(url, order(createdAt="2020-01-01T00:00:00Z")) == 400
-        assert status_of(url, order(createdAt=yesterday), token="nobody-issued-it") == 401
-        assert status_of(url, order(createdAt=yesterday, xUnknown=1)) == 201
-    stored = sqlite3.connect(tmp_path / "orders.db").execute("select body from orders").fetchall()
-    assert [json.loads(body)["id"] for (body,) in stored] == ["T-1", "T-1"]
+def test_serve_takes_and_refuses(served):
+    """A served endpoint takes a valid batch, refuses a bad one with the place, and wants a token."""
+    _, post = served
+    assert post(fresh("a1"))[0] == 201
+    status, body = post(fresh("a2", reference=""))
+    assert status == 400
+    assert json.loads(body)["path"] == "/orders/0/reference"
+    assert post(fresh("a3"), token="somebody-else")[0] == 401
+    assert post(fresh("a4"), path="/orders")[0] == 404
 
 
-def test_a_strict_endpoint_refuses_what_the_documentation_is_silent_about(yesterday):
-    with served("atlast", "--strict") as url:
-        assert status_of(url, order(createdAt=yesterday, xUnknown=1)) == 400
-        assert status_of(url, order(createdAt=yesterday)) == 201
-        assert status_of(url, order(createdAt=yesterday)) == 400  # the same id again
+def test_serve_issues_tokens(served):
+    """A served endpoint issues tokens that it then takes."""
+    _, post = served
+    form = {key: CREDENTIALS[key] for key in ("client_id", "client_secret")} | {"grant_type": "client_credentials"}
+    status, body = post(form, path="/auth/token")
+    assert status == 200
+    assert post(fresh("b1"), token=json.loads(body)["access_token"])[0] == 201
 
 
-def test_a_fault_breaks_its_rule_and_no_other(yesterday):
-    with served("atlast", "--fault", "AL-034") as url:
-        assert status_of(url, order(createdAt=yesterday, reference="")) == 201
-        assert status_of(url, order(createdAt=yesterday, reference={})) == 400
-        assert status_of(url, order(createdAt="2020-01-01T00:00:00Z")) == 400
+def test_serve_lenient_and_strict(served):
+    """What the documentation is silent about is taken by default and refused by --strict."""
+    unknown = fresh("c1", surprise=1)
+    assert served[1](unknown)[0] == 201
+    with serving("--strict") as (said, post):
+        assert said[0] == f"AtLast bulk order ingestion (strict) at {post.url}"
+        assert post(unknown)[0] == 400
+        assert post(fresh("c2"))[0] == 201
 
 
-def test_faults_are_listed():
-    lines = conformance("serve", "atlast", "--fault", "list").stdout.splitlines()
-    assert "AL-166/first-10-only  Only the first 10 orders of a batch are looked at." in lines
-    assert sum(line.startswith("AL-034 ") for line in lines) == 1
+def test_serve_with_a_fault_and_a_database(tmp_path):
+    """--fault breaks that rule and no other; --db keeps the orders that were taken."""
+    path = tmp_path / "orders.db"
+    with serving("--fault=AL-034", f"--db={path}") as (said, post):
+        assert said[1].startswith("with the fault AL-034: ")
+        assert post(fresh("d1", reference=""))[0] == 201
+        assert post(fresh("d2", reference=7))[0] == 400
+        assert post(fresh("d3", orderNumber=None))[0] == 400
+        assert post(fresh("d4"))[0] == 201
+    with sqlite3.connect(path) as database:
+        orders = [json.loads(row[0]) for row in database.execute("select body from orders order by id")]
+    database.close()
+    assert [order.get("reference") for order in orders] == ["", None]
+
+
+def test_serve_lists_faults():
+    """``--fault list`` lists ids with what each breaks, and serves nothing."""
+    done = conformance("serve", "atlast", "--fault", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = dict(line.split("  ", 1) for line in done.stdout.splitlines())
+    assert rows["AL-001/status-200"] == "A valid batch is answered 200 instead of 201."
+    assert {"AL-034", "AL-034/orders[].reference.minLength/dropped"} <= set(rows)
+    assert all(rows.values())
+
+
+def test_program_and_suite_fit_together(served, suite_run, monkeypatch):
+    """What ``serve`` says can be typed in: the suite runs against it."""
+    said, _ = served
+    for line in said:
+        if line.startswith("  export "):
+            name, _, value = line.removeprefix("  export ").partition("=")
+            monkeypatch.setenv(name, value)
+    command = said[-1].split()
+    result = suite_run(*command[1:], "-k", "AL-034")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"conformance *: atlast (v1) at {command[-1].partition('=')[2]}, seed 1"])
+
+
+# Wrong uses
 
 
 @pytest.mark.parametrize(
-    ("arguments", "line"),
+    ("arguments", "message"),
     [
-        (["serve", "atlas"], "conformance: there is no provider 'atlas'; did you mean 'atlast'?"),
+        (["serve", "atlst"], "there is no provider 'atlst'; did you mean 'atlast'?"),
         (
-            ["serve", "atlast", "--fault", "AL-166/first-10"],
-            "conformance: --fault AL-166/first-10: atlast has no such fault; did you mean 'AL-166/first-10-only'?",
+            ["serve", "atlast", "--fault=AL-001/status-20"],
+            "--fault AL-001/status-20: atlast has no such fault; did you mean 'AL-001/status-200'?",
         ),
-        (["serve", "atlast", "--account", "none.toml"], "conformance: none.toml: cannot be read (No such file or directory)"),
-        (["serv", "atlast"], "conformance: No such command 'serv'. Did you mean 'serve'?"),
+        (["serve", "atlast", "--port=x"], "Invalid value for '--port': 'x' is not a valid integer range."),
+        (["serve", "atlast", "--port=70000"], "Invalid value for '--port': 70000 is not in the range 0<=x<=65535."),
+        (["serve", "atlast", "--account=nope.toml"], "nope.toml: cannot be read (No such file or directory)"),
+        (["serve"], "Missing argument 'PROVIDER'."),
+        (["servw"], "No such command 'servw'. Did you mean 'serve'?"),
+        (["providers", "--jsn"], "No such option '--jsn'. Did you mean '--json'?"),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_one_line_and_exit_4(arguments, line):
-    done = conformance(*arguments)
+def test_wrong_use(arguments, message):
+    """A user's mistake is one line and exit 4."""
+    wrong(conformance(*arguments), message)
+
+
+def test_port_in_use(served):
+    """A port that is taken is told as such."""
+    port = re.search(r":(\d+)/", served[1].url)[1]
+    wrong(
+        conformance("serve", "atlast", f"--port={port}"), f"--port {port}: Address already in use; choose another port"
+    )
+
+
+@pytest.mark.parametrize("content", [None, b"this is no database, and long enough to be taken for one" * 20])
+def test_database_that_is_none(tmp_path, content):
+    """A database that cannot be opened, or is no database, is told with its name."""
+    path = tmp_path / "orders.db"
+    if content is None:
+        path = tmp_path / "nowhere" / "orders.db"
+    else:
+        path.write_bytes(content)
+    done = conformance("serve", "atlast", "--port=0", f"--db={path}")
     assert done.returncode == 4
+    assert done.stderr.startswith(f"conformance: --db={path}: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_and_version():
+    """--help lists the commands; --version tells the version that reports carry."""
+    done = conformance("--help")
+    assert done.returncode == 0
+    assert re.search(r"^  providers  ", done.stdout, re.MULTILINE)
+    assert re.search(r"^  serve  ", done.stdout, re.MULTILINE)
+    assert conformance("--version").stdout == "conformance, version 0.1.0\n"
+    assert conformance("serve", "--help").returncode == 0
+
+
+def test_without_a_command():
+    """Without a command the help is shown, and it is a wrong use."""
+    done = conformance()
+    assert done.returncode == 4
+    assert done.stderr.startswith("Usage: conformance ")
     assert done.stdout == ""
-    assert done.stderr.splitlines() == [line]

@@ -96,8 +96,8 @@ def test_every_path_has_the_official_rules_except_where_a_trap_says_otherwise():
 @needs_official
 def test_the_operation_is_the_official_one():
     pack = tomllib.loads((PACK / "provider.toml").read_text(encoding="utf-8"))
-    (path, methods), = official()["paths"].items()
-    (method, described), = methods.items()
+    ((path, methods),) = official()["paths"].items()
+    ((method, described),) = methods.items()
     operation = next(each for each in pack["operation"] if each.get("main"))
     assert (operation["method"], operation["path"]) == (method.upper(), path)
     assert operation["success"] == [int(status) for status in described["responses"]]
@@ -109,7 +109,9 @@ def test_the_operation_is_the_official_one():
     (host,) = pack["hosts"]["production"]
     assert server["url"] == f"https://{host}{operation['base-path']}"
     flow = official()["components"]["securitySchemes"]["OAuth2Auth"]["flows"]["clientCredentials"]
-    assert flow["tokenUrl"] in {f"https://{host}{each['path']}" for each in pack["auth"]["token-endpoint"] if each.get("root")}
+    assert flow["tokenUrl"] in {
+        f"https://{host}{each['path']}" for each in pack["auth"]["token-endpoint"] if each.get("root")
+    }
 
 
 # Verdicts. The bodies are mutations of these two, made here and by nothing of ours.
@@ -271,7 +273,9 @@ def breakable():
     """Every official rule, written as ``broken`` writes it."""
     for path, rules in places(official_root(), official()):
         for keyword in set(rules) - {"properties", "exclusiveMinimum"}:
-            yield from ((path, keyword, name) for name in rules[keyword]) if keyword == "required" else [(path, keyword)]
+            yield from (
+                ((path, keyword, name) for name in rules[keyword]) if keyword == "required" else [(path, keyword)]
+            )
 
 
 @needs_official
@@ -299,6 +303,7 @@ def test_the_official_schema_gives_the_same_verdicts():
 
 # The fact sheet
 
+
 @needs_sheet
 def test_ids_and_levels_are_those_of_the_sheet():
     rows = re.findall(r"^\| (AL-\d+) \| (\w+) \|", SHEET.read_text(encoding="utf-8"), re.MULTILINE)
@@ -310,7 +315,9 @@ def test_ids_and_levels_are_those_of_the_sheet():
 def test_the_sheet_was_read_whole():
     """The sheet counts its own rows, so a table that this test cannot read would show."""
     text = SHEET.read_text(encoding="utf-8")
-    stated = re.search(r"^(\d+) requirements: must (\d+), should (\d+), silent (\d+), contradictory (\d+)", text, re.MULTILINE)
+    stated = re.search(
+        r"^(\d+) requirements: must (\d+), should (\d+), silent (\d+), contradictory (\d+)", text, re.MULTILINE
+    )
     levels = Counter(re.findall(r"^\| AL-\d+ \| (\w+) \|", text, re.MULTILINE))
     counted = [levels[word] for word in ("must", "should", "silent", "contradictory")]
     assert [int(each) for each in stated.groups()] == [sum(counted), *counted]

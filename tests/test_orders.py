@@ -59,7 +59,11 @@ def faults(name, operation, body):
     found = set()
     for error in validator(name, operation).iter_errors(body):
         place = changes.pointer([str(part) for part in error.absolute_path])
-        missing = [each for each in error.validator_value if each not in error.instance] if error.validator == "required" else []
+        missing = (
+            [each for each in error.validator_value if each not in error.instance]
+            if error.validator == "required"
+            else []
+        )
         found |= {f"{place}/{member}" for member in missing} or {place}
     main = providers.load(name).main
     if found or operation != main.id:
@@ -89,7 +93,7 @@ RECIPES = st.builds(
 ACCOUNTS = st.sampled_from([None, Account()])
 
 
-def made(name, recipe, key="AL-001/x", account=None, seed=1, token=TOKEN):
+def made(name, recipe, key="AL-001/x", *, account=None, seed=1, token=TOKEN):
     maker = OrderMaker(providers.load(name).main, account or built(name).account, seed, token)
     return maker.make(recipe, key, NOW)[0]
 
@@ -106,7 +110,7 @@ def test_every_shape_is_valid_in_every_country(name, start, country):
 @given(name=st.sampled_from(NAMES), recipe=RECIPES, key=st.text(max_size=30), account=ACCOUNTS)
 def test_every_recipe_makes_a_valid_order(name, recipe, key, account):
     main = providers.load(name).main
-    body = envelope.wrap(main, [made(name, recipe, key, account)])
+    body = envelope.wrap(main, [made(name, recipe, key, account=account)])
     assert faults(name, main.id, json.loads(envelope.encode(body))) == set()
 
 
@@ -131,7 +135,7 @@ def amount(money):
 @given(recipe=RECIPES, key=st.text(max_size=30), seed=st.integers(0, 2**32), account=ACCOUNTS)
 def test_totals_of_atlast_orders_add_up(recipe, key, seed, account):
     """As the sheet has it: subtotal before discounts, total after discounts and with shipping, prices of one unit."""
-    order = json.loads(json.dumps(made("atlast", recipe, key, account, seed)))
+    order = json.loads(json.dumps(made("atlast", recipe, key, account=account, seed=seed)))
     lines = order["items"]
     assert len(lines) == (recipe.lines or 1)
     assert amount(order["itemSubTotal"]) == sum(amount(line["price"]) * line["quantity"] for line in lines)
@@ -197,7 +201,8 @@ def test_requests_do_not_depend_on_what_was_composed_before(name):
 @settings(deadline=None)
 def test_equal_arguments_make_equal_orders_and_others_do_not(name, one, other):
     (seed, token, key), (seed2, token2, key2) = one, other
-    first, second = made(name, PLAIN, key, None, seed, token), made(name, PLAIN, key2, None, seed2, token2)
+    first = made(name, PLAIN, key, seed=seed, token=token)
+    second = made(name, PLAIN, key2, seed=seed2, token=token2)
     assert (first == second) is (one == other)
 
 
@@ -257,8 +262,9 @@ def shape(value):
 def explains(change, fault):
     """Whether a fault stands where a change was made; one element too many is a fault of its array."""
     path = change["path"]
-    parent, _, last = path.rpartition("/")
-    return fault == path or fault.startswith(f"{path}/") or (last == "-" or last.isdigit()) and change["op"] == "add" and fault == parent
+    array, _, last = path.rpartition("/")
+    one_more = change["op"] == "add" and (last == "-" or last.isdigit())
+    return fault == path or fault.startswith(f"{path}/") or (one_more and fault == array)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -320,7 +326,7 @@ def test_a_request_refused_for_its_body_as_bytes_is_not_json(name):
     for case in built(name).cases:
         if case.sends and case.expect is Expect.REFUSE and case.steps[0].scope == "request":
             body = composer(name).step(case, 0, "", NOW).request.body
-            with pytest.raises(ValueError, match="Expecting|Unterminated"):
+            with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
                 json.loads(body or b"")
 
 
@@ -340,4 +346,6 @@ def test_a_pack_of_atoms_is_as_good_as_each_alone(name):
     for index, atom in enumerate(atoms):
         alone = composer(name).orders([atom], "p", NOW)
         assert envelope.unwrap(main, body_of(alone)) == [orders[index]]
-        assert all(str(each["path"]).startswith(f"{envelope.place(main, index)}/") for each in composed.changes[atom.id])
+        assert all(
+            str(each["path"]).startswith(f"{envelope.place(main, index)}/") for each in composed.changes[atom.id]
+        )

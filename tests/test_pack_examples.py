@@ -55,9 +55,9 @@ def faults(provider, body):
         return found
     context = Context(NOW, providers.reference_account(pack), lambda _place, _value: False)
     for index, order in enumerate(envelope.unwrap(pack.main, body)):
-        for settings in pack.reference["always"]:
-            for breach in breaches(settings, order, context):
-                found.append((envelope.place(pack.main, index) + breach.pointer, settings["requirement"]))
+        for rule in pack.reference["always"]:
+            place = envelope.place(pack.main, index)
+            found += [(place + breach.pointer, rule["requirement"]) for breach in breaches(rule, order, context)]
     return found
 
 
@@ -73,13 +73,19 @@ def owner(provider, pointer, keyword):
 
 def about_null(provider):
     """The requirements whose fault is to take null everywhere: a null breaks them beside the type."""
-    return {name for name, made in catalogue.load(provider).faults.items() if any(one.get("behaviour") == "nullable" for one in made)}
+    return {
+        name
+        for name, made in catalogue.load(provider).faults.items()
+        if any(one.get("behaviour") == "nullable" for one in made)
+    }
 
 
 @pytest.mark.parametrize("provider", list(resources.providers()))
 def test_every_file_has_an_expectation_and_every_expectation_a_file(provider):
     listed = [row["file"] for row in expectations(provider)]
-    assert sorted(listed) == sorted(path.relative_to(folder(provider)).as_posix() for path in folder(provider).rglob("*.json"))
+    assert sorted(listed) == sorted(
+        path.relative_to(folder(provider)).as_posix() for path in folder(provider).rglob("*.json")
+    )
     for row in expectations(provider):
         assert row["file"].startswith("valid/" if row["expect"] == "accept" else "invalid/")
 

@@ -613,8 +613,8 @@ def wrong(result, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--provider=atlst"], "--provider=atlst: there is no such provider; did you mean 'atlast'?"),
-        (["--provider=atlast,atlst"], "--provider=atlst: there is no such provider; did you mean 'atlast'?"),
+        (["--provider=atlst"], "there is no provider 'atlst'; did you mean 'atlast'?"),
+        (["--provider=atlast,atlst"], "there is no provider 'atlst'; did you mean 'atlast'?"),
         (["--provider="], "--provider is empty; give it a value or leave it out"),
         (["--endpoint="], "--endpoint is empty; give it a value or leave it out"),
         (["--endpoint=sandbox.example"], f"--endpoint=sandbox.example: not an http or https URL; {URL_FORM}"),

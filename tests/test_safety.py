@@ -84,9 +84,13 @@ def test_endpoints(url, expected):
     assert check_endpoint(url) == expected
 
 
-@pytest.mark.parametrize("url", ["api.example.com", "ftp://api.example.com", "https://", "https:///v1", "//api.example.com", ""])
+@pytest.mark.parametrize(
+    "url", ["api.example.com", "ftp://api.example.com", "https://", "https:///v1", "//api.example.com", ""]
+)
 def test_an_endpoint_that_is_no_url(url):
-    assert refusal(check_endpoint, url) == f"--endpoint={url}: not an http or https URL; write https://host[:port][/path]"
+    assert (
+        refusal(check_endpoint, url) == f"--endpoint={url}: not an http or https URL; write https://host[:port][/path]"
+    )
 
 
 @pytest.mark.parametrize("url", ["https://api.example.com:port", "https://api.example.com:99999", "https://[::1"])
@@ -116,7 +120,9 @@ def test_credentials_in_an_endpoint_are_refused_and_not_repeated(url):
     assert text == "--endpoint: credentials do not belong into the URL; set them in the environment"
 
 
-@pytest.mark.parametrize(("url", "mark"), [("https://a.example/v1?key=s3cret", "?"), ("https://a.example/v1#s3cret", "#")])
+@pytest.mark.parametrize(
+    ("url", "mark"), [("https://a.example/v1?key=s3cret", "?"), ("https://a.example/v1#s3cret", "#")]
+)
 def test_an_endpoint_with_more_than_a_path(url, mark):
     text = refusal(check_endpoint, url)
     assert text == f"--endpoint=https://a.example/v1: leave out the part from {mark} on"
@@ -139,12 +145,16 @@ def test_another_host_needs_permission_for_orders():
     assert permit(ATLAST, url, frozenset({"orders"})) is None
 
 
-@pytest.mark.parametrize("host", ["api.atlast.co", "API.AtLast.co", "eu.api.atlast.co", "api.atlast.co.", "api.atlast.co:443"])
+@pytest.mark.parametrize(
+    "host", ["api.atlast.co", "API.AtLast.co", "eu.api.atlast.co", "api.atlast.co.", "api.atlast.co:443"]
+)
 def test_a_production_host_needs_permission_of_its_own(host):
     url = f"https://{host}/v1"
     text = refusal(permit, ATLAST, url, frozenset({"orders"}))
     assert text.startswith("atlast: ")
-    assert text.endswith(" is a production host and the run creates real orders; if that is meant, add --allow=orders,production")
+    assert text.endswith(
+        " is a production host and the run creates real orders; if that is meant, add --allow=orders,production"
+    )
     assert permit(ATLAST, url, frozenset({"orders", "production"})) is None
 
 

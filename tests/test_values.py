@@ -1,6 +1,7 @@
 """Expressions of packs are filled in with facts of the order, the account and the instant of sending."""
 
 import copy
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -195,3 +196,10 @@ def test_a_fact_of_a_line_needs_a_line():
     with pytest.raises(PackError) as caught:
         fill("@line.price", replace(SCOPE, line=None))
     assert str(caught.value) == "@line.price: line.price is a fact of a line, and there is no line here"
+
+
+@pytest.mark.parametrize(("amount", "written"), [("12.00", "12"), ("0.00", "0"), ("12.50", "12.5"), ("0.10", "0.1")])
+def test_amounts_are_written_as_people_write_them(amount, written):
+    """A whole amount has no point: some readers take 12.0 for something else than 12."""
+    line = replace(DRAFT.lines[0], price=Decimal(amount))
+    assert json.dumps(fill("@line.price", replace(SCOPE, line=line))) == written

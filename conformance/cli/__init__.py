@@ -14,10 +14,14 @@ from conformance.errors import UserError
 _USAGE = 4  # pytest's own status for a usage error
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__, prog_name="conformance")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Conformance of bulk-order HTTP APIs. The tests themselves run with: pytest --provider=NAME"""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(_USAGE)
 
 
 cli.add_command(providers)

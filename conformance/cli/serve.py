@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import click
 
 from conformance import providers
+from conformance.errors import UserError
 from conformance.reference import app, behaviour, faults, server
 from conformance.reference.store import Store
 
@@ -31,7 +33,7 @@ def serve(provider: str, *, port: int, strict: bool, fault_id: str | None, db: s
     how = behaviour.healthy(pack, strict=strict)
     if fault_id:
         how = faults.fault(pack, fault_id).apply(how)
-    endpoint = app.Endpoint(pack, facts, how, Store(db or ":memory:"))
+    endpoint = app.Endpoint(pack, facts, how, _store(db))
     listener = server.listen(port)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}{pack.main.base_path}"
     click.echo(f"{pack.title} ({'strict' if strict else 'lenient'}) at {url}")
@@ -41,6 +43,14 @@ def serve(provider: str, *, port: int, strict: bool, fault_id: str | None, db: s
         click.echo(f"  export {variable}={app.CREDENTIALS[name]}")
     click.echo(f"  pytest --provider={provider} --endpoint={url}")
     server.server(endpoint, log=True).run(sockets=[listener])
+
+
+def _store(path: str | None) -> Store:
+    """The store in a file, or in memory. Raises UserError for a file that cannot be one."""
+    try:
+        return Store(path or ":memory:")
+    except sqlite3.Error as error:
+        raise UserError(f"--db={path}: {error}") from error
 
 
 def _variables(pack: providers.Provider) -> dict[str, str]:

@@ -57,6 +57,8 @@ class CaseItem(pytest.Item):
 
     def setup(self) -> None:
         """Inconclusive cases are errors and cases that do not apply are skipped, before anything is called."""
+        if self.config.getoption("setuponly", False):
+            return
         judgement = self.judgement()
         if judgement.verdict is Verdict.NOT_APPLICABLE:
             raise pytest.skip.Exception(f"not applicable: {judgement.reason}", _use_item_location=True)

@@ -171,7 +171,7 @@ class Session:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Do the provider's run before its first item, outside of anybody's time limit for one test."""
-        if isinstance(item, CaseItem) and item.run.done is None:
+        if isinstance(item, CaseItem) and item.run.done is None and not self._only_shown:
             item.run.progress = summary.progress(self._config)
             item.run.result()
         return (yield)
@@ -188,9 +188,16 @@ class Session:
         else:
             self._write_reports()
             judged = any(_judged(report) for report in self.reports.values())
-            if session.exitstatus == pytest.ExitCode.OK and not judged and not self._config.option.collectonly:
+            empty = session.testscollected > 0 and not judged and not self._only_shown
+            if session.exitstatus == pytest.ExitCode.OK and empty:
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         yield
+
+    @property
+    def _only_shown(self) -> bool:
+        """Whether pytest was asked to show what it would do (``--collect-only``, ``--setup-plan``), and nothing is sent."""
+        option = self._config.option
+        return bool(option.collectonly or getattr(option, "setuponly", False))
 
     def collect_from(self, worker_output: dict[str, Any]) -> None:
         """Take the reports that a worker brings."""
@@ -209,7 +216,7 @@ class Session:
         """The verdict of each provider, by level, with what was found."""
         for report in self.reports.values():
             summary.write(terminalreporter, report)
-        if self._config.option.collectonly:
+        if self._only_shown:
             for run in self._runs.values():
                 terminalreporter.write_line(summary.forecast(run.target, run.selected))
 
