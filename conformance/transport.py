@@ -192,10 +192,10 @@ class HttpTransport:
         try:
             data = json.loads(content)
             token, lifetime = data["access_token"], float(data.get("expires_in", 3600))
-            if not isinstance(token, str) or not token:
-                raise ValueError("no token in it")
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise OSError(f"no access token from {url}: status {answer.status}; check the credentials") from error
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            token, lifetime = None, 0.0
+        if not isinstance(token, str) or not token:
+            raise OSError(f"no access token from {url}: status {answer.status}; check the credentials")
         return token, lifetime
 
 

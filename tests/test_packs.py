@@ -141,6 +141,7 @@ def test_faults_belong_to_requirements_and_change_something(name):
 @pytest.fixture
 def pack(tmp_path, monkeypatch):
     """The folders of a pack ``acme``, free to be broken."""
+    built("atlast")  # while it can still be found
     ours = resources.folders_of("atlast")
     acme = resources.PackFolders("acme", tmp_path / "schemas", tmp_path / "fixtures", tmp_path / "cassettes")
     shutil.copytree(ours.schemas, acme.schemas)
