@@ -67,6 +67,10 @@ class Guard:
 
         Raises Stop when the endpoint no longer takes a valid batch, not even with fresh credentials.
         """
+        if self._sender.since_control == 0:
+            return []
+        if not self._sender.room_for(0, []):
+            raise Stop("as many orders as --max-orders allows were created")
         record = self._control()
         if self._sender.answer(record) is Answer.ACCEPTED:
             self._good_until = len(self._sender.run.records)

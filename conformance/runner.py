@@ -108,7 +108,11 @@ class Runner:
     def _singles(self, cases: Sequence[Case]) -> None:
         """As many in flight as is allowed, with controls between them."""
         for window in _chunks(cases, self._width):
-            sendable = [case for case in window if self._sender.room_for(case.orders, [case.id])]
+            sendable: list[Case] = []
+            for case in window:
+                planned = sum(each.orders for each in sendable)
+                if self._sender.room_for(planned + case.orders, [case.id]):
+                    sendable.append(case)
             tasks = [partial(self._case, case, self._sender.next_unit()) for case in sendable]
             at_once = False
             for case, records in zip(sendable, in_flight(tasks, self._width), strict=True):

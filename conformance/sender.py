@@ -106,9 +106,13 @@ class Sender:
         return record
 
     def room_for(self, orders: int, names: list[str]) -> bool:
-        """Whether so many more orders may be created; otherwise the named cases are noted as not run."""
+        """
+        Whether so many more orders may be created; otherwise the named cases are noted as not run.
+
+        One order more is kept back: without the control behind them, refusals prove nothing.
+        """
         limit = self._settings.max_orders
-        if not limit or self.run.orders_created + orders < limit:
+        if not limit or self.run.orders_created + orders + 1 <= limit:
             return True
         self.run.not_run |= dict.fromkeys(names, f"not sent: it could create more than --max-orders={limit} orders")
         return False

@@ -369,7 +369,6 @@ def test_hangs_up_now_and_then(live):
 # Limits
 
 
-@pytest.mark.xfail(reason="controls are not counted when room is made: 21 orders instead of 20", strict=True)
 def test_order_limit_is_kept(live):
     """--max-orders is never exceeded, not by a control either."""
     with Endpoint().serving() as endpoint:
