@@ -38,8 +38,13 @@ def main(runs: int) -> None:
     for name, values in seconds.items():
         median = statistics.median(values)
         print(f"{name:<42}{median:>10.3f}{min(values):>8.3f}{max(values):>8.3f}{median / base:>8.2f}")
-    added = [a - b for a, b in zip(seconds["pytest, one test, with us"], seconds["pytest, one test, without us"], strict=True)]
-    print(f"our entry point adds {statistics.median(added) * 1000:.0f} ms to a plain pytest (median of paired differences)")
+    added = [
+        a - b
+        for a, b in zip(seconds["pytest, one test, with us"], seconds["pytest, one test, without us"], strict=True)
+    ]
+    print(
+        f"our entry point adds {statistics.median(added) * 1000:.0f} ms to a plain pytest (median of paired differences)"
+    )
 
 
 if __name__ == "__main__":

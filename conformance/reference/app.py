@@ -129,6 +129,9 @@ class Endpoint:
         if not validator.accepts(judged):
             mistake = validator.mistakes(judged)[0]
             return mistake.pointer, mistake.message
+        if not schemas.validator(main.request_schema).accepts(judged):
+            # Only a fault let this through. The rules neither hide the fault nor read what they were not written for.
+            return None
         batch: set[tuple[str, str]] = set()
 
         def seen(place: str, value: Json) -> bool:
