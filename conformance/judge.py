@@ -253,7 +253,7 @@ class _Bench:
             return ()
         try:
             body = json.loads(exchange.response.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return (Finding("response body", "JSON", describe(exchange)),)
         return tuple(
             Finding(f"response body {each.pointer or '/'}", f"a value that satisfies {each.keyword}", each.message)
