@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import plan, providers, suite
+from conformance import __version__, plan, providers, suite
 from conformance.batches import PLAIN, Composer
 from conformance.model import Account
 from conformance.reference.app import CREDENTIALS
@@ -262,7 +262,7 @@ def test_help_and_version():
     assert done.returncode == 0
     assert re.search(r"^  providers  ", done.stdout, re.MULTILINE)
     assert re.search(r"^  serve  ", done.stdout, re.MULTILINE)
-    assert conformance("--version").stdout == "conformance, version 0.1.0\n"
+    assert conformance("--version").stdout == f"conformance, version {__version__}\n"
     assert conformance("serve", "--help").returncode == 0
 
 

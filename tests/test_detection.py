@@ -77,6 +77,17 @@ def test_every_fault_is_noticed_by_its_own_requirement(requirement):
     assert f"\n{detection_page.requirement_line(rows)}\n" in (ROOT / "docs/detection.md").read_text(encoding="utf-8")
 
 
+# A quarter of the requirements, and those whose faults let something through that a strict endpoint's own rules
+# (readable texts, totals that add up) would refuse or could not read.
+STRICT = [*dict.fromkeys(each.requirement for each in all_faults().values() if each.id not in CONTROL)][::4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("requirement", sorted({*STRICT, "AL-034", "AL-053", "AL-058", "AL-091", "AL-124"}))
+def test_a_strict_endpoint_shows_its_faults_too(requirement):
+    assert requirement in red(run(requirement, strict=True))
+
+
 def test_every_must_but_the_untestable_has_a_fault():
     faulty = {each.requirement for each in all_faults().values()}
     musts = {each.id for each in suite().catalogue.requirements if each.level == "must" and not each.untestable}
@@ -151,6 +162,28 @@ def test_rows_become_a_page():
     assert "| X-2 | 1 | 1 missed | 0 |  |" in page
 
 
+def test_the_command_writes_the_page(monkeypatch, tmp_path, capsys):
+    rows = [detection.Row("X-2", "X-2", "Not so: b.", "whole", "violation", "", 0)]
+    monkeypatch.setattr(
+        detection, "measure_all", lambda provider, jobs: rows if (provider, jobs) == ("acme", 3) else []
+    )
+    monkeypatch.setattr("sys.argv", ["detection", "acme", "--jobs", "3", "--write", str(tmp_path / "page.md")])
+    detection.main()
+    page = detection_page.markdown("acme", rows)
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == page
+    monkeypatch.setattr("sys.argv", ["detection", "acme", "--jobs", "3"])
+    detection.main()
+    assert capsys.readouterr().out == page
+
+
+def test_requirements_can_be_measured_side_by_side(monkeypatch):
+    some = {name: each for name, each in all_faults().items() if each.requirement in ("AL-002", "AL-012")}
+    monkeypatch.setattr(detection.faults, "of", lambda _: some)
+    rows = detection.measure_all("atlast", jobs=2)
+    assert [row.fault for row in rows] == [*some]
+    assert rows == [*detection.measure("atlast", "AL-002"), *detection.measure("atlast", "AL-012")]
+
+
 # The healthy endpoint
 
 
@@ -200,7 +233,7 @@ def test_one_case_a_request_comes_to_the_same_verdicts(fault):
 @pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
 @pytest.mark.parametrize(
     "careless",
-    [*({"look_at_first": number} for number in (1, 2, 10, 50, 99)), {"skip_last": True}],
+    [*({"look_at_first": number} for number in (1, 2, 10, 50, 99)), {"skip_last": True}, {"lone_orders_only": True}],
     ids=lambda careless: "-".join(map(str, itertools.chain(*careless.items()))),
 )
 def test_an_endpoint_that_looks_at_some_orders_only_is_found(careless, strict):

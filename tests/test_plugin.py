@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from endpoints import TOKEN, Constant, Endpoint, Reply
 
-from conformance import catalogue
+from conformance import __version__, catalogue
 from conformance.errors import UserError
 from conformance.safety import check_endpoint
 
@@ -74,7 +74,7 @@ def test_reference_is_conformant(full):
 
 def test_header_says_what_is_tested(full):
     """The header names provider, revision, endpoint and seed."""
-    assert "conformance 0.1.0: atlast (v1) at the embedded reference endpoint (lenient), seed 1" in full.lines
+    assert f"conformance {__version__}: atlast (v1) at the embedded reference endpoint (lenient), seed 1" in full.lines
 
 
 def test_counts_agree(full):
@@ -240,6 +240,17 @@ def test_part_is_never_conformant(partial):
     assert partial.report["run"]["selection"] == [SHORT]
     assert "Inconclusive: only a part of the cases was selected." in partial.lines
     assert any(re.fullmatch("=+ atlast: inconclusive =+", line) for line in partial.lines)
+
+
+def test_all_musts_are_not_all(run_pytest, tmp_path):
+    """Even with every must judged and conformant, a selection is not the whole suite."""
+    outcome = run_pytest(tmp_path, "--provider=atlast", "--report=out", "-m", "must")
+    assert outcome.ret == 0
+    assert set(outcome.verdicts.values()) == {"conformant"}
+    assert not [
+        row for row in outcome.report["requirements"] if row["level"] == "must" and row["verdict"] != "conformant"
+    ]
+    assert outcome.report["verdict"] == "inconclusive"
 
 
 def test_refused_case_brings_control_and_twin(partial):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import resources
+from conformance import __version__, resources
 
 CHECKOUT = Path(__file__).parents[1]
 SHORT = "AL-034/reference.too-short"
@@ -97,7 +97,10 @@ def test_wheel_carries_nothing_else(wheel):
     """Tests, benchmarks, caches and notes stay at home."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {name.partition("/")[0] for name in names} == {"conformance", "bulk_order_conformance-0.1.0.dist-info"}
+    assert {name.partition("/")[0] for name in names} == {
+        "conformance",
+        f"bulk_order_conformance-{__version__}.dist-info",
+    }
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".env"))]
     metadata = next(name for name in names if name.endswith("/entry_points.txt"))
     with zipfile.ZipFile(wheel) as archive:
