@@ -246,7 +246,7 @@ def test_all_musts_are_not_all(run_pytest, tmp_path):
     """Even with every must judged and conformant, a selection is not the whole suite."""
     outcome = run_pytest(tmp_path, "--provider=atlast", "--report=out", "-m", "must")
     assert outcome.ret == 0
-    assert set(outcome.verdicts.values()) == {"conformant"}
+    assert set(outcome.verdicts.values()) <= {"conformant", "observed"}
     assert not [
         row for row in outcome.report["requirements"] if row["level"] == "must" and row["verdict"] != "conformant"
     ]

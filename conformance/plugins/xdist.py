@@ -20,7 +20,7 @@ class ProviderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ha
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Any:
     """The scheduler of a session that has our suite in it."""
-    if config.getvalue("dist") == "each":
+    if config.getoption("dist") == "each":
         return None
     return ProviderScheduling(config, log)
 
