@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from conformance.model import Exchange
-    from conformance.providers import Operation
+    from conformance.operations import Operation
 
 _EXCERPT = 200
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote, urlencode
 
 from conformance import changes, envelope, values
 from conformance.model import Json, JsonObject, Operations, Recipe, Request
-from conformance.orders import OrderMaker
+from conformance.orders import OrderMaker, Plain
+from conformance.values import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from conformance.model import Case, Step
+    from conformance.operations import Operation
     from conformance.plan import Atom
-    from conformance.providers import Operation, Provider
+    from conformance.providers import Provider
     from conformance.suite import Suite
     from conformance.values import Scope
 
 PLAIN = Recipe()
+NO_PAST = Past()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +55,21 @@ class Composer:
     def __init__(self, suite: Suite, seed: int, token: str) -> None:
         self._provider: Provider = suite.provider
         self._maker = OrderMaker(suite.provider.main, suite.account, seed, token)
-
+        self._authorized = suite.authorization[0]
         self._fillers = 0
 
-    def enlarge(self, lines: int, fillers: int) -> None:
+    def turn_to(self, plain: Plain) -> None:
         """
-        From now on plain orders are full ones of ``lines`` lines, in batches with so many good orders beside them.
+        From now on plain orders are others.
 
         For endpoints that refuse the plain batch although they should take it.
         """
-        self._maker.plain_start = "full"
-        self._maker.plain_lines = lines
-        self._fillers = fillers
+        self._maker.plain = plain
+        self._fillers = plain.fillers
+
+    def authorize(self, value: str) -> None:
+        """From now on requests carry another value, with placeholders, in the header that authenticates."""
+        self._authorized = value
 
     def orders(self, atoms: Sequence[Atom], attempt: str, now: datetime) -> Composed:
         """A batch of orders that must all be taken."""
@@ -82,17 +89,25 @@ class Composer:
         request = self._request(operation, envelope.wrap(operation, made))
         return Composed(operation.id, request, tuple(made), tuple(names), changes=changed)
 
-    def step(self, case: Case, index: int, attempt: str, now: datetime, first: Json = None) -> Composed:
+    def step(
+        self, case: Case, index: int, attempt: str, now: datetime, *, first: Json = None, past: Past = NO_PAST
+    ) -> Composed:
         """
-        The request of one step of a case. ``first`` is the first order of the case's first step.
+        The request of one step of a case.
 
-        Raises ValueError when the change does not fit the order.
+        ``first`` is the first order of the case's first step, ``past`` what its steps sent and
+        were answered so far. Raises ValueError when the change does not fit the order, PackError
+        when a step recalls what no answer said.
         """
-        operation = self._provider.operation(case.operation)
         step = case.steps[index]
+        operation = self._provider.operation(step.operation or case.operation)
         if operation.order is None:
-            bare = self._maker.make(PLAIN, case.id, now)[1]
-            return self._about_body(case, step, cast("Json", operation.body), bare)
+            bare = replace(self._maker.make(PLAIN, case.id, now)[1], past=past)
+            if operation.body is None:
+                path = {name: values.fill(value, bare) for name, value in step.path}
+                query = {name: values.fill(value, bare) for name, value in step.query}
+                return replace(self.read(operation, path, query), case=case.id)
+            return self._about_body(case, step, operation, cast("Json", operation.body), bare)
         made: list[Json] = []
         change: Operations = ()
         scope: Scope | None = None
@@ -101,6 +116,7 @@ class Composer:
             same = first if first is not None else (made[0] if made else None)
             recipe = case.recipe if word != "good" or step.scope in ("body", "request") else PLAIN
             order, scope = self._maker.make(recipe, f"{case.id}/{attempt}/{index}.{slot}", now)
+            scope = replace(scope, past=past)
             if word.startswith("same"):
                 order = same
             if word.endswith("changed") and step.scope == "order":
@@ -114,7 +130,7 @@ class Composer:
         orders = tuple(made)
         body = envelope.wrap(operation, made)
         if step.scope == "body":
-            return self._about_body(case, step, body, scope, orders)
+            return replace(self._about_body(case, step, operation, body, scope), orders=orders)
         request = self._request(operation, body)
         if step.scope == "request":
             request, change = _changed_request(request, step.change, scope)
@@ -124,17 +140,33 @@ class Composer:
         atoms = tuple(case.id if word.endswith("changed") else "" for word in slots)
         return Composed(operation.id, request, orders, atoms, case.id, {case.id: change} if change else {})
 
-    def _about_body(self, case: Case, step: Step, body: Json, scope: Scope, orders: tuple[Json, ...] = ()) -> Composed:
-        operation = self._provider.operation(case.operation)
+    def read(self, operation: Operation, path: Mapping[str, Json], query: Mapping[str, Json] | str = "") -> Composed:
+        """A request without a body: parameters of the path by name, and the query's, or the query as it stands."""
+        place = operation.path
+        for name, value in path.items():
+            place = place.replace(f"{{{name}}}", quote(str(value), safe=""))
+        if not isinstance(query, str):
+            query = urlencode({name: value for name, value in query.items() if value is not None})
+        headers = (("accept", "application/json"), self._authorization(operation))
+        return Composed(operation.id, Request(operation.method, place, query, headers, root=operation.root), ())
+
+    def _about_body(self, case: Case, step: Step, operation: Operation, body: Json, scope: Scope) -> Composed:
         change = values.filled_operations(step.change, scope)
         request = self._request(operation, changes.apply(body, change))
-        return Composed(operation.id, request, orders, (), case.id, {case.id: change} if change else {})
+        return Composed(operation.id, request, (), (), case.id, {case.id: change} if change else {})
 
     def _request(self, operation: Operation, body: Json) -> Request:
         headers = [("content-type", operation.content_type), ("accept", "application/json")]
-        if not operation.anonymous:
-            headers.append((self._provider.auth.header, self._provider.auth.value))
-        return Request(operation.method, operation.path, headers=tuple(headers), body=envelope.encode(body))
+        if operation.authorization or not operation.anonymous:
+            headers.append(self._authorization(operation))
+        raw = envelope.encode(body)
+        if "form" in operation.content_type:
+            # Placeholders keep their braces here; the transport escapes what it puts in.
+            raw = urlencode(cast("dict[str, str]", body), safe="{}").encode()
+        return Request(operation.method, operation.path, headers=tuple(headers), body=raw, root=operation.root)
+
+    def _authorization(self, operation: Operation) -> tuple[str, str]:
+        return self._provider.auth.header, operation.authorization or self._authorized
 
 
 def _fitting(change: Operations, order: Json) -> Operations:
@@ -173,15 +205,18 @@ def _changed_request(request: Request, change: Operations, scope: Scope) -> tupl
     changed = cast("dict[str, str]", changes.apply(document, tuple(filled)))
     headers = cast("dict[str, str]", changed["headers"])
     body = raw.get("body", changed.get("body", "").encode())
-    result = Request(changed["method"], changed["path"], changed["query"], tuple(headers.items()), body or None)
+    fields = tuple(headers.items())
+    result = Request(changed["method"], changed["path"], changed["query"], fields, body or None, request.root)
     return result, tuple(filled)
 
 
 def _duplicate_key(text: str) -> bytes:
-    """The same object with its first member once more."""
+    """The same body, with the first member of its first object once more."""
     body = json.loads(text)
-    first = next(iter(body))
-    return (json.dumps({first: body[first]}, ensure_ascii=False)[:-1] + "," + text.lstrip()[1:]).encode()
+    first: JsonObject = body[0] if isinstance(body, list) else body
+    name = next(iter(first))
+    member = json.dumps({name: first[name]}, ensure_ascii=False)[1:-1]
+    return text.replace("{", f"{{{member},", 1).encode()
 
 
 _BODIES: dict[str, Callable[[str], bytes]] = {

@@ -18,24 +18,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A schema site with the requirement that owns its mechanical cases and how its accepting side is held."""
+    """
+    A schema site with the requirement that owns its mechanical cases.
+
+    ``accept_side`` and ``refuse_side`` say how its two sides are held where that is not
+    mechanical: ``observe``, ``none`` or ``by-hand``; ``observed`` names the format examples that
+    the documentation is silent about.
+    """
 
     operation: str
     site: Site
     requirement: Requirement
-    accept_side: str
-    needs: tuple[str, ...]
+    accept_side: str = ""
+    refuse_side: str = ""
+    observed: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
+    needs_credentials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSite:
+    """A constraint on the answers of an operation (``answer`` is ``success`` or ``refusal``), and who demands it."""
+
+    operation: str
+    answer: str
+    site: Site
+    requirement: Requirement
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """``sites`` in the order of the schemas; ``cases`` and ``faults`` as written in the pack, by requirement id."""
+    """
+    ``sites`` and ``answers`` in the order of the schemas.
+
+    ``cases``, ``faults`` and what they need are as written in the pack, by requirement id.
+    """
 
     requirements: tuple[Requirement, ...]
     sites: tuple[Owned, ...]
+    answers: tuple[AnswerSite, ...]
     cases: dict[str, tuple[dict[str, Any], ...]]
     faults: dict[str, tuple[dict[str, Any], ...]]
     needs: dict[str, tuple[str, ...]]
+    needs_credentials: dict[str, tuple[str, ...]]
 
     def requirement(self, name: str) -> Requirement:
         """A requirement by id. Raises PackError with the nearest id."""
@@ -66,18 +91,19 @@ def load(provider: str, revision: str = "") -> Catalogue:
     )  # fmt: skip
     seen: set[str] = set()
     for row in rows:
-        for name in (row["id"], *(f"{row['id']}/{case['id']}" for case in row.get("case", ()))):
-            if name in seen:
-                raise PackError(f"{path}: {name}: stands there twice; ids are for ever and for one thing")
-            seen.add(name)
+        if row["id"] in seen:
+            raise PackError(f"{path}: {row['id']}: stands there twice; ids are for ever and for one thing")
+        seen.add(row["id"])
         if not row["id"].startswith(f"{pack.prefix}-"):
             raise PackError(f"{path}: {row['id']}: ids of this pack begin with {pack.prefix}-")
     return Catalogue(
         requirements,
         _owned(pack, rows, requirements, str(path)),
+        _answers(pack, rows, requirements, str(path)),
         {row["id"]: tuple(row.get("case", ())) for row in rows},
         {row["id"]: tuple(row.get("fault", ())) for row in rows},
         {row["id"]: tuple(row.get("needs", ())) for row in rows},
+        {row["id"]: tuple(row.get("needs-credentials", ())) for row in rows},
     )
 
 
@@ -104,11 +130,42 @@ def _owned(
             if place in found:
                 raise PackError(f"{path}: {requirement.id}: {entry!r} is covered by {found[place].requirement.id} too")
             found[place] = Owned(
-                place[0], known[place], requirement, row.get("accept-side", ""), tuple(row.get("needs", ()))
+                place[0],
+                known[place],
+                requirement,
+                row.get("accept-side", ""),
+                row.get("refuse-side", ""),
+                frozenset(row.get("observe-formats", ())),
+                tuple(row.get("needs", ())),
+                tuple(row.get("needs-credentials", ())),
             )
     missing = [f"{name}: {key}" for name, key in known if (name, key) not in found and not key.endswith(" unknown")]
     if missing:
         raise PackError(
             f"{path}: no requirement covers {missing[0]!r} ({len(missing)} in all); add it to a covers list"
         )
+    return tuple(found[place] for place in known if place in found)
+
+
+def _answers(
+    pack: Provider, rows: list[dict[str, Any]], requirements: tuple[Requirement, ...], path: str
+) -> tuple[AnswerSite, ...]:
+    main = pack.main
+    known: dict[tuple[str, str], Site] = {}
+    for answer, schema in (("success", main.success_schema), ("refusal", main.refusal_schema)):
+        known |= {(answer, key): site for key, site in sites(schema or {}).items()}
+    found: dict[tuple[str, str], AnswerSite] = {}
+    for row, requirement in zip(rows, requirements, strict=True):
+        for entry in row.get("answers", ()):
+            answer, _, key = entry.partition(" ")
+            place = (answer, key)
+            if place not in known:
+                hint = nearest(key, [each for name, each in known if name == answer])
+                raise PackError(f"{path}: {requirement.id}: answers {entry!r}, which no answer schema has; {hint}")
+            if place in found:
+                raise PackError(f"{path}: {requirement.id}: {entry!r} is held by {found[place].requirement.id} too")
+            found[place] = AnswerSite(main.id, answer, known[place], requirement)
+    missing = [place for place in known if place not in found and not place[1].endswith((" unknown", " optional"))]
+    if missing:
+        raise PackError(f"{path}: no requirement holds {' '.join(missing[0])!r}; add it to an answers list")
     return tuple(found[place] for place in known if place in found)

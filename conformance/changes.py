@@ -67,6 +67,21 @@ def read(document: Json, place: str) -> Json:
     return cast("Json", value)
 
 
+def select(document: Json, path: str) -> list[tuple[str, Json]]:
+    """Every (JSON Pointer, value) that ``path`` leads to; ``*`` stands for each element of an array."""
+    found: list[tuple[str, Json]] = [("", document)]
+    for part in tokens(path):
+        found = [each for place, value in found for each in _below(place, value, part)]
+    return found
+
+
+def _below(place: str, value: Json, part: str) -> list[tuple[str, Json]]:
+    if part == "*" and isinstance(value, list):
+        return [(f"{place}/{index}", each) for index, each in enumerate(value)]
+    found = _step(value, part)
+    return [] if found is _MISSING else [(f"{place}{pointer([part])}", cast("Json", found))]
+
+
 def moved(operations: Operations, prefix: str) -> Operations:
     """The same operations with their pointers below ``prefix``."""
     result: list[JsonObject] = []

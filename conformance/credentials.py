@@ -16,7 +16,8 @@ from conformance.scrub import Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from conformance.providers import Provider, TokenEndpoint
+    from conformance.operations import TokenEndpoint
+    from conformance.providers import Provider
 
 # A token is renewed this long before it expires, so that none runs out on its way.
 _EARLY_S = 60.0
@@ -59,12 +60,15 @@ def token_url(provider: Provider, endpoint: str, configured: str) -> tuple[str, 
     """
     Where tokens come from, and how the request is written.
 
-    The default is the endpoint's own host: credentials for a sandbox never go elsewhere.
+    The default is the endpoint's own host, or the one that is documented for that host:
+    credentials for a sandbox never go elsewhere.
     """
     first = token_endpoint(provider, configured)
     if configured or first is None:
         return configured, first
     parts = urlsplit(endpoint)
+    if documented := dict(first.hosts).get(parts.hostname or ""):
+        return documented + first.path, first
     base = f"{parts.scheme}://{parts.netloc}" if first.root else endpoint.rstrip("/")
     return base + first.path, first
 

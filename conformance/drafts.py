@@ -205,7 +205,7 @@ def _tracking_number(random: Random, country: str) -> str:
 _PARTS = {
     "order": "id number reference currency subtotal discount shipping total",
     "buyer": "first_name last_name name email phone company",
-    "address": "street street_name house_number unit building city postal_code country province",
+    "address": "street street_name house_number unit building city postal_code country province subdivision",
     "line": "id sku name variant description quantity price discount total hs_code origin image_url ean weight grams",
     "shipment": "carrier tracking_number date",
 }

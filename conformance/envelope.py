@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.model import Json
-    from conformance.providers import Operation
+    from conformance.operations import Operation
 
 
 def wrap(operation: Operation, orders: Sequence[Json]) -> Json:

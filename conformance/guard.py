@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from conformance.answers import Answer, describe
 from conformance.batches import PLAIN
+from conformance.orders import Plain
 from conformance.plan import Atom
 from conformance.sender import status
 
 if TYPE_CHECKING:
     from conformance.batches import Composer
     from conformance.model import Record
-    from conformance.providers import Operation
+    from conformance.operations import Operation
     from conformance.sender import Sender
     from conformance.transport import Transport
 
@@ -23,8 +24,13 @@ CONTROL_EVERY = 50
 _PAUSE_S = 1.0
 # Tokens expire; an endpoint that fails more often than this is not being tested but endured.
 _MAX_LAPSES = 20
-# Name, lines of each order, further orders beside it.
-_LARGER = (("full", 1, 0), ("full with two lines", 2, 0), ("two full orders", 2, 1))
+# Tried in this order when the plain batch is refused.
+_OTHERS = (
+    Plain("full", "full"),
+    Plain("full with two lines", "full", lines=2),
+    Plain("two full orders", "full", lines=2, fillers=1),
+    Plain("minimal", "minimal"),
+)
 
 
 class Stop(Exception):  # noqa: N818  # not an error: the run ends here
@@ -39,27 +45,39 @@ class Guard:
     meanwhile; they have to be sent again.
     """
 
-    def __init__(self, operation: Operation, composer: Composer, sender: Sender, transport: Transport) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        composer: Composer,
+        sender: Sender,
+        transport: Transport,
+        alternatives: tuple[str, ...] = (),
+    ) -> None:
         self._operation = operation
+        self._alternatives = alternatives
         self._composer = composer
         self._sender = sender
         self._transport = transport
         self._good_until = 0
         self._lapses = 0
 
-    def open(self) -> None:
-        """The first control. Raises Stop when no plain valid batch is accepted."""
+    def open(self) -> Record:
+        """The first control that was accepted. Raises Stop when no plain valid batch is."""
         record = self._control()
         answer = self._sender.answer(record)
         if answer is Answer.AMBIGUOUS and status(record) in (404, 405) and self._transport.other_base():
             self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
             record = self._control()
             answer = self._sender.answer(record)
+        if status(record) in (401, 403) and self._alternatives:
+            record = self._other_credentials(record)
+            answer = self._sender.answer(record)
         if answer is Answer.REFUSED:
-            answer = self._larger()
+            answer = self._another()
         if answer is not Answer.ACCEPTED or self._is_web_page(record):
             raise Stop(self._advice(record, answer))
         self._good_until = len(self._sender.run.records)
+        return self._sender.run.records[-1]
 
     def check(self) -> list[Record]:
         """
@@ -103,21 +121,33 @@ class Guard:
         self._good_until = len(records)
         return [each for each in lost if each.purpose != "control"]
 
-    def _larger(self) -> Answer:
+    def _another(self) -> Answer:
         """
-        Try a larger valid batch as the control.
+        Try another valid batch as the control.
 
         Perhaps the endpoint demands a member, a second line or a second order that the
-        documentation does not ask for. With a control all the rest can still be judged,
-        and what was refused turns up as the violation that it is.
+        documentation does not ask for, or refuses a value that it allows. With a control all the
+        rest can still be judged, and what was refused turns up as the violation that it is.
         """
-        for name, lines, fillers in _LARGER:
-            self._composer.enlarge(lines, fillers)
+        known = self._operation.order.currencies if self._operation.order else ()
+        for plain in (*_OTHERS, *(Plain(f"plain in {each}", currency=each) for each in known[1:])):
+            self._composer.turn_to(plain)
             answer = self._sender.answer(self._control())
             if answer is not Answer.REFUSED:
-                self._sender.run.control = name
+                self._sender.run.control = plain.name
                 return answer
         return Answer.REFUSED
+
+    def _other_credentials(self, record: Record) -> Record:
+        """Try the other documented ways to authenticate that are known, where the first is turned away."""
+        for value in self._alternatives:
+            self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
+            self._composer.authorize(value)
+            record = self._control()
+            if status(record) not in (401, 403):
+                self._sender.run.control = "plain with other credentials"
+                break
+        return record
 
     def _is_web_page(self, record: Record) -> bool:
         """A success that is not the documented one and reads HTML comes from something else than the API."""

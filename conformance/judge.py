@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from conformance import schemas
+from conformance import checking, schemas, standing
 from conformance.answers import Answer, classify, clock_skew, describe, in_a_word
 from conformance.model import Expect, Finding, Judgement, Level, Verdict
 from conformance.values import mentions_time
@@ -17,26 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.model import Case, Exchange, Record
-    from conformance.providers import Operation
+    from conformance.operations import Operation
     from conformance.suite import Suite
 
 # Beyond this difference between our clock and the endpoint's, dates relative to now prove nothing.
 MAX_SKEW = timedelta(minutes=2)
 
 
-def judge(suite: Suite, records: Sequence[Record], not_run: dict[str, str]) -> dict[str, Judgement]:
+def judge(suite: Suite, records: Sequence[Record], not_run: dict[str, str], token: str = "") -> dict[str, Judgement]:
     """
     The verdict of every case of ``suite``.
 
     ``not_run`` gives the reason for cases that were never sent; they are inconclusive.
+    ``token`` is the run's, by which its orders are known among others.
     """
-    return _Bench(suite, records, not_run).verdicts()
+    return _Bench(suite, records, not_run, token).verdicts()
 
 
 class _Bench:
     """All records of a run, arranged for judging."""
 
-    def __init__(self, suite: Suite, records: Sequence[Record], not_run: dict[str, str]) -> None:
+    def __init__(self, suite: Suite, records: Sequence[Record], not_run: dict[str, str], token: str) -> None:
         self._suite = suite
         self._records = records
         self._not_run = not_run
@@ -47,6 +49,7 @@ class _Bench:
                 self._of[atom].append(index)
         self._controls = [index for index, each in enumerate(records) if each.purpose == "control"]
         self._groups: dict[str, list[Answer]] = defaultdict(list)
+        self._whole = standing.Whole(suite, records, self._answers, token)
         for case in suite.cases:
             if case.group and case.expect is Expect.CONSISTENT:
                 self._groups[case.group] += [self._answers[index] for index in self._of[case.id][:1]]
@@ -58,13 +61,15 @@ class _Bench:
         if case.excluded:
             return Judgement(Verdict.NOT_APPLICABLE, reason=case.excluded)
         if case.standing:
-            return self._standing(case)
+            return standing.judge(case, self._whole)
         if case.reads:
             return self._reading_of_others(case)
         indexes = self._of.get(case.id, [])
         if not indexes:
             return Judgement(Verdict.INCONCLUSIVE, reason=self._not_run.get(case.id, "it was not sent"))
         sent = indexes
+        if case.is_scenario:
+            return self._scenario(case, indexes)
         indexes = self._after_confirmation(indexes)
         if case.expect is Expect.ACCEPT:
             indexes = sent = self._settling(indexes)
@@ -143,10 +148,17 @@ class _Bench:
                 return Judgement(Verdict.INCONCLUSIVE, reason=f"{describe(exchange)}: not an answer to the body")
             finding = Finding("response status", f"{_statuses(self._operation(case))} (accepted)", describe(exchange))
             return Judgement(self._failed(case), (finding,))
+        findings = self._checked(case, indexes)
         if case.answers_form:
-            findings = self._form(case, self._records[indexes[-1]].exchange)
-            return Judgement(self._failed(case) if findings else Verdict.CONFORMANT, findings)
-        return Judgement(Verdict.CONFORMANT)
+            findings += self._form(case, self._records[indexes[-1]].exchange)
+        return Judgement(self._failed(case) if findings else Verdict.CONFORMANT, findings)
+
+    def _checked(self, case: Case, indexes: list[int]) -> tuple[Finding, ...]:
+        """What the answer to the last step does not show although it should."""
+        exchange = self._records[indexes[-1]].exchange
+        past = checking.past(self._records[index].exchange for index in indexes)
+        checks = case.steps[-1].checks
+        return checking.failures(checks, self._operation(case), exchange, past, self._suite.account)
 
     def _refusal(self, case: Case, indexes: list[int], answers: list[Answer]) -> Judgement:
         index, answer = indexes[-1], answers[-1]
@@ -161,7 +173,8 @@ class _Bench:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"{got}: not an answer to the body")
         if not self._twin_accepted(case):
             return Judgement(Verdict.INCONCLUSIVE, reason=f"its accepted twin ({case.twin}) was refused too")
-        return Judgement(Verdict.CONFORMANT)
+        findings = self._checked(case, indexes)
+        return Judgement(self._failed(case) if findings else Verdict.CONFORMANT, findings)
 
     def _consistent(self, case: Case, index: int, answer: Answer, got: str) -> Judgement:
         if answer is Answer.FAILED:
@@ -188,22 +201,61 @@ class _Bench:
         words = dict.fromkeys(in_a_word(self._answers[index], self._records[index].exchange) for index in indexes)
         return Judgement(Verdict.OBSERVED, findings, tuple(each.id for each in exchanges), policy=", ".join(words))
 
-    def _standing(self, case: Case) -> Judgement:
-        """Every accepted answer has a documented status. One finding, with all exchanges that break it."""
-        operation = self._operation(case)
-        accepted = [
-            record.exchange
-            for record, answer in zip(self._records, self._answers, strict=True)
-            if answer is Answer.ACCEPTED and record.exchange.operation == operation.id
-        ]
-        wrong = [each for each in accepted if each.response and each.response.status not in operation.success]
-        if wrong:
-            got = describe(wrong[0]) + (f" and {len(wrong) - 1} more like it" if len(wrong) > 1 else "")
-            finding = Finding("response status", _statuses(operation), got)
-            return Judgement(self._failed(case), (finding,), tuple(each.id for each in wrong))
-        if not accepted:
-            return Judgement(Verdict.INCONCLUSIVE, reason="nothing was accepted")
-        return Judgement(Verdict.CONFORMANT, exchange_ids=(accepted[0].id,))
+    # Cases of several steps that are judged one by one
+
+    def _scenario(self, case: Case, indexes: list[int]) -> Judgement:
+        of_step = {self._records[index].step: index for index in indexes if self._records[index].purpose == "case"}
+        ids = tuple(self._records[index].exchange.id for index in of_step.values())
+        exchanges: list[Exchange] = []
+        findings: list[Finding] = []
+        words: list[str] = []
+        for number, step in enumerate(case.steps):
+            index = of_step.get(number)
+            if index is None:
+                return Judgement(Verdict.INCONCLUSIVE, exchange_ids=ids, reason=f"step {number + 1} could not be sent")
+            exchange, answer = self._records[index].exchange, self._answers[index]
+            exchanges.append(exchange)
+            words.append(in_a_word(answer, exchange))
+            if trouble := self._trouble(case, index, answer):
+                return replace(trouble, exchange_ids=ids)
+            if step.wait and not self._whole.readable and not self._whole.accepted(answer, step.operation):
+                return Judgement(Verdict.INCONCLUSIVE, exchange_ids=ids, reason=self._whole.nothing_readable())
+            if case.stages(number) and answer is not Answer.ACCEPTED:
+                reason = f"step {number + 1}, which sets the stage, was answered {describe(exchange)}"
+                return Judgement(Verdict.INCONCLUSIVE, exchange_ids=ids, reason=reason)
+            if (
+                answer is Answer.AMBIGUOUS
+                and case.wanted(number) is not Expect.DENY
+                and case.expect is not Expect.OBSERVE
+            ):
+                return Judgement(
+                    Verdict.INCONCLUSIVE, exchange_ids=ids, reason=f"{describe(exchange)}: not an answer to the body"
+                )
+            if found := self._step(case, number, index, answer):
+                findings.append(found)
+            operation = self._suite.provider.operation(exchange.operation)
+            past = checking.past(exchanges)
+            findings += checking.failures(step.checks, operation, exchange, past, self._suite.account)
+        policy = ", then ".join(words)
+        if case.expect is Expect.OBSERVE:
+            seen = "; ".join(f"{each.where}: {each.got}" for each in findings)
+            text = f"{policy} ({seen})" if seen else policy
+            return Judgement(Verdict.OBSERVED, tuple(findings), ids, policy=text)
+        verdict = self._failed(case) if findings else Verdict.CONFORMANT
+        return Judgement(verdict, tuple(findings), ids, policy=policy)
+
+    def _step(self, case: Case, number: int, index: int, answer: Answer) -> Finding | None:
+        """What is wrong with the status of a step."""
+        exchange = self._records[index].exchange
+        wanted, where = case.wanted(number), f"response status of step {number + 1}"
+        operation = self._suite.provider.operation(exchange.operation)
+        if wanted is Expect.ACCEPT and answer is not Answer.ACCEPTED:
+            return Finding(where, f"{_statuses(operation)} (accepted)", describe(exchange))
+        if wanted is Expect.REFUSE and answer is not Answer.REFUSED:
+            return Finding(where, "a refusal (4xx)", describe(exchange))
+        if wanted is Expect.DENY and answer in (Answer.ACCEPTED, Answer.FAILED):
+            return Finding(where, "any status but a success", describe(exchange))
+        return None
 
     # Small facts
 

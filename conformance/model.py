@@ -90,18 +90,43 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """
+    What an answer has to show beside its status.
+
+    ``kind`` is ``is``, ``is-not``, ``reads`` (equal as text), ``count``, ``type``, ``absent`` or
+    ``status``, about the value at the JSON Pointer ``at``; or ``points-at``, about the places
+    that a refusal names. ``@answer 1 /data/0/id`` and ``@sent 1 /0/order_id`` in ``value`` recall
+    what the steps of the case were answered and sent.
+    """
+
+    kind: str
+    value: Json
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """
     One request of a case.
 
     ``slots`` is the composition of the batch: ``good``, ``changed``, ``same`` or
     ``same-changed``, one word an order. ``scope`` says what ``change`` points into: the
-    changed ``order``, the whole ``body`` or the ``request`` document.
+    changed ``order``, the whole ``body`` or the ``request`` document. ``operation`` is the
+    case's own unless named; ``path`` and ``query`` fill its parameters. A step without an
+    ``expect`` of its own that is not the last sets the stage: without it nothing is proved.
+    ``wait`` is ``until`` (repeat until the checks hold) or ``settled`` (wait for storage first).
     """
 
     slots: tuple[str, ...] = ("changed",)
     change: Operations = ()
     scope: str = "order"
+    operation: str = ""
+    expect: Expect | None = None
+    path: tuple[tuple[str, Json], ...] = ()
+    query: tuple[tuple[str, Json], ...] = ()
+    checks: tuple[Check, ...] = ()
+    wait: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +137,8 @@ class Case:
     ``reading`` marks a value that lenient parsers take: taking it is advisory at most.
     ``twin`` is the id of the accepted counterpart (``control`` for the plain batch).
     ``reads`` names cases whose exchanges are looked at instead of sending anything.
-    ``excluded`` says why the case is not applicable in this run, or is empty.
+    ``standing`` names what is held against all exchanges of the run instead; then ``reads``
+    are cases that have to be among them. ``excluded`` says why the case is not applicable in this run, or is empty.
     """
 
     id: str
@@ -131,6 +157,7 @@ class Case:
     answers_form: bool = False
     rank: int = 50
     needs: tuple[str, ...] = ()
+    needs_credentials: tuple[str, ...] = ()
     why: str = ""
     site: str = ""
     excluded: str = ""
@@ -145,12 +172,28 @@ class Case:
         """How many orders the endpoint may create for this case."""
         if not self.sends or self.expect is Expect.DENY:
             return 0
-        counts = [len(step.slots) for step in self.steps]
+        counts = [len(step.slots) for step in self.steps if step.operation in ("", self.operation)]
         if self.expect in (Expect.ACCEPT, Expect.OBSERVE):
             return sum(counts)
         if self.expect is Expect.CONSISTENT:
             return sum(counts) - 1
-        return 0
+        return sum(counts[:-1])
+
+    @property
+    def is_scenario(self) -> bool:
+        """Whether its steps are judged one by one: some expect, check or address something of their own."""
+        return len(self.steps) > 1 and any(step.expect or step.checks or step.operation for step in self.steps)
+
+    def wanted(self, index: int) -> Expect:
+        """What a step has to be answered; one that sets the stage has to be accepted."""
+        step = self.steps[index]
+        if step.expect:
+            return step.expect
+        return Expect.ACCEPT if self.stages(index) else self.expect
+
+    def stages(self, index: int) -> bool:
+        """Whether a step merely sets the stage for a later one."""
+        return self.is_scenario and self.steps[index].expect is None and index < len(self.steps) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +254,9 @@ class Record:
     """
     An exchange with what it was for: everything a verdict needs.
 
-    ``purpose`` is ``control``, ``probe``, ``pack``, ``twin``, ``case`` or ``confirm``.
+    ``purpose`` is ``control``, ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``watch``,
+    ``lookup``, ``sweep`` or ``clean-up``; ``lost`` when it proves nothing. ``earlier`` are exchanges of
+    the same request that were answered "not yet".
     ``atoms`` names, order by order, what each order of the batch stands for (a case id,
     a twin id, ``control``, or nothing for a filler); ``case`` is the case that the request
     as a whole is about, if it is about one. ``changes`` are the JSON Patches against the
@@ -227,6 +272,7 @@ class Record:
     orders: int = 0
     changes: dict[str, Operations] = field(default_factory=dict["str", "Operations"])
     change_of: str = "body"
+    earlier: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

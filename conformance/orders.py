@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
@@ -16,18 +16,32 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from conformance.model import Account, Json, JsonObject, Operations, Recipe
-    from conformance.providers import Operation, OrderForm
+    from conformance.operations import Operation, OrderForm
 
 _ZERO = Decimal("0.00")
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """
+    What a plain order is in a run: the plain form with one line, unless the endpoint refuses those.
+
+    ``fillers`` good orders stand beside one that would be alone.
+    """
+
+    name: str = "plain"
+    start: str = "plain"
+    lines: int = 1
+    fillers: int = 0
+    currency: str = ""
 
 
 class OrderMaker:
     """
     Makes the orders of one operation.
 
-    An order depends on (seed, token, key, instant) alone, never on what was made before.
-    ``plain_start`` and ``plain_lines`` say what a plain order is in this run: ``plain`` with
-    one line, unless the endpoint refuses those.
+    An order depends on (seed, token, key, instant) and what is ``plain`` in this run, never
+    on what was made before.
     """
 
     def __init__(self, operation: Operation, account: Account, seed: int, token: str) -> None:
@@ -40,17 +54,17 @@ class OrderMaker:
         self._schema = _order_schema(operation)
         self._shapes: dict[str, JsonObject] = {}
         self._country = self._home()
-        self.plain_start = "plain"
-        self.plain_lines = 1
+        self.plain = Plain()
 
     def make(self, recipe: Recipe, key: str, now: datetime) -> tuple[Json, Scope]:
         """The order of a recipe before its change, and the scope in which the change is filled."""
         shape = self.shape(recipe)
+        country = recipe.country or self._country
         draft = drafts.draft(
             f"{self._seed}/{key}",
-            country=recipe.country or self._country,
-            currency=recipe.currency or None,
-            lines=(recipe.lines or self.plain_lines) + 1,
+            country=country,
+            currency=recipe.currency or self.plain.currency or self._currency(country),
+            lines=(recipe.lines or self.plain.lines) + 1,
             now=now,
             token=self._token,
         )
@@ -69,22 +83,28 @@ class OrderMaker:
         return order, scope
 
     def _fill(self, shape: JsonObject, scope: Scope) -> Json:
-        lines = self._form.lines.strip("/")
-        rest: JsonObject = {key: value for key, value in shape.items() if key != lines}
-        filled = cast("JsonObject", values.fill(rest, scope))
-        if not lines or lines not in shape:
-            return filled
-        rows: list[Json] = [self._fill_line(shape, replace(scope, line=line)) for line in scope.draft.lines]
-        # Members keep the template's order: people read these bodies.
-        return {key: rows if key == lines else filled[key] for key in shape if key == lines or key in filled}
+        parts = changes.tokens(self._form.lines)
+        lines: list[Json] = []
+        # Lines are filled one by one; elsewhere the template is filled as it stands.
+        filled = values.fill(_with_lines(shape, parts, lines), scope)
+        if changes.exists(shape, self._form.lines) and parts:
+            rows: list[Json] = [self._fill_line(shape, replace(scope, line=line)) for line in scope.draft.lines]
+            cast("list[Json]", changes.read(filled, self._form.lines)).extend(rows)
+        return filled
 
     def _fill_line(self, shape: JsonObject, scope: Scope) -> Json:
-        row = cast("list[Json]", shape.get(self._form.lines.strip("/"), [None]))[0]
-        return values.fill(row, scope)
+        if not changes.exists(shape, f"{self._form.lines}/0"):
+            return None
+        return values.fill(changes.read(shape, f"{self._form.lines}/0"), scope)
+
+    def _currency(self, country: str) -> str | None:
+        """The country's own currency, unless the API knows none but others."""
+        known = self._form.currencies
+        return known[0] if known and people.country(country).currency not in known else None
 
     def shape(self, recipe: Recipe) -> JsonObject:
         """The part of the template that a recipe keeps, expressions unfilled. Do not change it."""
-        start = self.plain_start if recipe.start == "plain" else recipe.start
+        start = self.plain.start if recipe.start == "plain" else recipe.start
         key = json.dumps([start, recipe.country, recipe.carry, recipe.drop])
         if key not in self._shapes:
             self._shapes[key] = self._cut(start, recipe)
@@ -103,6 +123,10 @@ class OrderMaker:
         by_country = [path for path, countries in self._form.by_country if country in countries]
         for pointer in (*by_country, *recipe.carry):
             _carry(shape, full, self._schema, pointer)
+        for pointer in self._form.whole:
+            if changes.exists(shape, pointer):
+                for member in cast("JsonObject", changes.read(full, pointer)):
+                    _carry(shape, full, self._schema, f"{pointer}/{member}")
         for pointer in recipe.drop:
             if changes.exists(shape, pointer):
                 shape = cast("JsonObject", changes.apply(shape, ({"op": "remove", "path": pointer},)))
@@ -127,15 +151,33 @@ def _order_schema(operation: Operation) -> JsonObject:
     return cast("JsonObject", node["items"])
 
 
+def _with_lines(value: Json, parts: list[str], lines: list[Json]) -> Json:
+    """A template with other ``lines`` at a path, and nothing changed in the original."""
+    if not parts:
+        return lines
+    if not isinstance(value, dict) or parts[0] not in value:
+        return value
+    return {key: _with_lines(each, parts[1:], lines) if key == parts[0] else each for key, each in value.items()}
+
+
 def _required(value: Json, schema: JsonObject) -> Json:
     """The part of a template that its schema requires."""
     if isinstance(value, dict):
-        needed = cast("list[str]", schema.get("required", []))
+        needed = [*cast("list[str]", schema.get("required", [])), values.NEEDS, *_first_choice(value, schema)]
         properties = cast("dict[str, JsonObject]", schema.get("properties", {}))
         return {key: _required(each, properties.get(key, {})) for key, each in value.items() if key in needed}
     if isinstance(value, list):
         return [_required(each, cast("JsonObject", schema.get("items", {}))) for each in value]
     return value
+
+
+def _first_choice(value: JsonObject, schema: JsonObject) -> list[str]:
+    """The members of the first alternative that a template can satisfy, where a schema offers several."""
+    for choice in cast("list[JsonObject]", schema.get("anyOf", [])):
+        needed = cast("list[str]", choice.get("required", []))
+        if needed and all(each in value for each in needed):
+            return needed
+    return []
 
 
 def _carry(shape: JsonObject, full: JsonObject, schema: JsonObject, pointer: str) -> None:

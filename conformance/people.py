@@ -51,6 +51,11 @@ class Address:
     country: str
     province: str
 
+    @property
+    def subdivision(self) -> str:
+        """The province with its country, as ISO 3166-2 writes it: ``US-CA``."""
+        return f"{self.country}-{self.province}"
+
 
 class Place(NamedTuple):
     """A real city with its subdivision and real postal codes of it, or the areas they begin with."""

@@ -52,7 +52,7 @@ def make(suite: Suite, selected: Iterable[str]) -> Plan:
     cases = sorted((case for case in suite.cases if case.id in wanted and case.sends), key=lambda case: case.rank)
     atoms = [Atom(case.id, case.recipe, case.steps[0].change) for case in cases if _packable(case)]
     atoms += [Atom(name, recipe) for name, recipe in suite.twins.items() if name in wanted]
-    probe = min((case for case in suite.cases if _bad_order(case)), key=lambda case: case.rank, default=None)
+    probe = _probe(suite)
     singles = tuple(case for case in cases if not _packable(by_id[case.id]))
     return Plan(tuple(atoms), singles, probe)
 
@@ -70,11 +70,18 @@ def _closure(suite: Suite, selected: Iterable[str]) -> set[str]:
         if case is None:
             continue
         waiting += [case.twin, *case.reads]
+        if case.standing and case.expect is Expect.REFUSE and (probe := _probe(suite)):
+            # What is held against refusals needs at least one.
+            waiting.append(probe.id)
         if case.group:
             waiting += [each.id for each in suite.cases if each.group == case.group]
         if case.operation != suite.provider.main.id:
             waiting += [each.id for each in suite.cases if each.operation == case.operation and each.answers_form]
     return wanted
+
+
+def _probe(suite: Suite) -> Case | None:
+    return min((case for case in suite.cases if _bad_order(case)), key=lambda case: case.rank, default=None)
 
 
 def _packable(case: Case) -> bool:

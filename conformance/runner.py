@@ -6,18 +6,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance import plan, values
-from conformance.answers import Answer
+from conformance import checking, plan, values
+from conformance.answers import Answer, classify
 from conformance.batches import Composed, Composer
+from conformance.errors import PackError
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.model import Case, Expect, Record
+from conformance.reader import Reader
 from conformance.sender import Run, Sender, Settings, in_flight, status
+from conformance.values import Past
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from conformance.model import Json
+    from conformance.model import Exchange, Json
     from conformance.suite import Suite
     from conformance.transport import Transport
 
@@ -26,6 +29,7 @@ T = TypeVar("T")
 # Attempts are named by the path of halvings that led to them (p, pa, pab …); a drawn letter gets some more.
 _DRAWS = 3
 _LONGEST_ATTEMPT = 12 + _DRAWS
+_WAITING = 8
 
 
 class Runner:
@@ -39,8 +43,9 @@ class Runner:
         self._settings = settings
         self._composer = Composer(suite, settings.seed, settings.token)
         self._sender = Sender(suite, transport, settings, progress)
-        self._guard = Guard(self._operation, self._composer, self._sender, transport)
-        self._width = max(settings.concurrency, 1)
+        self._guard = Guard(self._operation, self._composer, self._sender, transport, suite.authorization[1:])
+        self._reader = Reader(suite, self._composer, self._sender, settings.token)
+        self._width = self._sender.width
         # Statuses such as 404 that were shown in this run to speak of the body.
         self._explained: set[int] = set()
         self._doubtful: list[tuple[Case, int]] = []
@@ -52,16 +57,20 @@ class Runner:
         todo = plan.make(self._suite, names)
         self._sender.expected = todo.requests(self._operation.pack_size if self._settings.pack else 1)
         try:
-            self._guard.open()
+            self._reader.watch(self._guard.open())
             self._accepted(todo)
             self._singles(todo.singles)
             self._control()
             self._confirm()
         except Stop as stop:
             run.stopped = str(stop)
+        if run.orders_created:
+            self._reader.sweep()
+            if self._settings.clean_up:
+                self._reader.clean_up()
         reason = f"not sent: {run.stopped}" if run.stopped else "not sent"
         run.not_run |= dict.fromkeys(self._unsent(todo), reason)
-        run.judgements = judge(self._suite, run.records, run.not_run)
+        run.judgements = judge(self._suite, run.records, run.not_run, self._settings.token)
         run.finished_at = self._sender.now()
         return run
 
@@ -91,7 +100,10 @@ class Runner:
 
     def _pack(self, atoms: Sequence[plan.Atom], attempt: str) -> None:
         """Send atoms together; a refused pack is halved, with fresh ids, until the culprits stand alone."""
-        record = self._sender.send_and_keep(self._composer.orders(atoms, attempt, self._sender.now()), "pack")
+        atoms, attempt, composed = self._unclaimed(atoms, attempt)
+        if not atoms:
+            return
+        record = self._sender.send_and_keep(composed, "pack")
         answer = self._sender.answer(record)
         if len(atoms) > 1 and answer in (Answer.REFUSED, Answer.FAILED, Answer.AMBIGUOUS):
             half = len(atoms) // 2
@@ -103,11 +115,43 @@ class Runner:
             # Perhaps an earlier run used that letter, and the endpoint minds: the next attempt draws another.
             self._pack(atoms, f"{attempt:x<{_LONGEST_ATTEMPT - _DRAWS}}x")
 
+    def _unclaimed(self, atoms: Sequence[plan.Atom], attempt: str) -> tuple[Sequence[plan.Atom], str, Composed]:
+        """
+        A batch in which no drawn identifier is one that the account already has an order under.
+
+        Identifiers carry the run's token; those that a case makes too short for it are looked
+        up first, since sending them again would change somebody's order.
+        """
+        keys = self._operation.order.key if self._operation.order else ()
+        composed = self._composer.orders(atoms, attempt, self._sender.now())
+        for _ in range(_DRAWS):
+            claimed = [
+                atom.id
+                for atom, order in zip(atoms, composed.orders, strict=False)
+                if any(each.get("path") in keys and each.get("value") == "@letter" for each in atom.change)
+                and not self._reader.is_free(order)
+            ]
+            if not claimed:
+                return atoms, attempt, composed
+            attempt += "y"
+            composed = self._composer.orders(atoms, attempt, self._sender.now())
+        self._sender.run.not_run |= dict.fromkeys(claimed, "not sent: the account has an order under each id tried")
+        atoms = [atom for atom in atoms if atom.id not in claimed]
+        return atoms, attempt, self._composer.orders(atoms, attempt, self._sender.now())
+
     # Cases on their own
 
     def _singles(self, cases: Sequence[Case]) -> None:
         """As many in flight as is allowed, with controls between them."""
-        for window in _chunks(cases, self._width):
+        if self._sender.patience.longest:
+            # Where storage takes time, cases that wait for it wait together.
+            waiting = [case for case in cases if any(step.wait for step in case.steps)]
+            self._in_windows(waiting, max(self._width, _WAITING))
+            cases = [case for case in cases if case not in waiting]
+        self._in_windows(cases, self._width)
+
+    def _in_windows(self, cases: Sequence[Case], width: int) -> None:
+        for window in _chunks(cases, width):
             sendable: list[Case] = []
             for case in window:
                 planned = sum(each.orders for each in sendable)
@@ -115,7 +159,7 @@ class Runner:
                     sendable.append(case)
             tasks = [partial(self._case, case, self._sender.next_unit()) for case in sendable]
             at_once = False
-            for case, records in zip(sendable, in_flight(tasks, self._width), strict=True):
+            for case, records in zip(sendable, in_flight(tasks, width), strict=True):
                 self._sender.keep(records)
                 at_once |= self._unexpected(case, records)
             if at_once:
@@ -125,14 +169,54 @@ class Runner:
                 self._control_if_due()
 
     def _case(self, case: Case, number: int) -> list[Record]:
+        if case.parallel:
+            composed = self._composed(case)
+            sends = [
+                partial(self._sender.send, made, "case", number, index, at_once=True)
+                for index, made in enumerate(composed)
+            ]
+            return in_flight(sends, len(sends))
+        first: Json = None
+        records: list[Record] = []
+        for index, step in enumerate(case.steps):
+            before = checking.past(each.exchange for each in records)
+            now = self._sender.now()
+            try:
+                made = self._composer.step(case, index, "", now, first=first, past=before)
+            except PackError:
+                # A step recalls what no answer said: the judge finds the step missing.
+                break
+            first = made.orders[0] if first is None and made.orders else first
+            if step.wait == "settled":
+                self._sender.patience.settle()
+            until = partial(self._holds, case, index, before) if step.wait == "until" else None
+            records.append(self._sender.send(made, "case", number, index, until))
+            if case.stages(index) and self._sender.answer(records[-1]) is not Answer.ACCEPTED:
+                break
+        return records
+
+    def _composed(self, case: Case) -> list[Composed]:
         first: Json = None
         composed: list[Composed] = []
         for index in range(len(case.steps)):
-            made = self._composer.step(case, index, "", self._sender.now(), first)
+            made = self._composer.step(case, index, "", self._sender.now(), first=first)
             first = made.orders[0] if first is None and made.orders else first
             composed.append(made)
-        sends = [partial(self._sender.send, made, "case", number, index) for index, made in enumerate(composed)]
-        return in_flight(sends, len(sends) if case.parallel else 1)
+        return composed
+
+    def _holds(self, case: Case, index: int, before: Past, exchange: Exchange) -> bool:
+        """Whether the answer to a step is what the case waits for."""
+        step, operation = case.steps[index], self._suite.provider.operation(exchange.operation)
+        accepted = classify(operation, exchange) is Answer.ACCEPTED
+        wanted = case.wanted(index)
+        if wanted is Expect.OBSERVE:
+            return accepted
+        if accepted is not (wanted is Expect.ACCEPT):
+            return False
+        # What this very step was answered can be recalled too.
+        now = checking.past([exchange])
+        past = Past((*before.sent, *now.sent), (*before.answers, *now.answers))
+        return not checking.failures(step.checks, operation, exchange, past, self._suite.account)
 
     def _unexpected(self, case: Case, records: list[Record]) -> bool:
         """Note ambiguous answers for a second try; whether a control is called for at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from functools import lru_cache
@@ -12,7 +13,9 @@ from urllib.parse import quote, quote_plus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
+# The password of cases about wrong ones.
+WRONG = "wrong"
 # Members that hold tokens, whoever sends them.
 _TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)*"')
 # Replacing shorter texts would tear ordinary words apart; no credential is that short.
@@ -37,6 +40,7 @@ class Vault:
 
     Requests carry ``{{name}}``; only :meth:`fill` puts the value in, and :meth:`scrub` puts
     the placeholder back wherever a value shows up, so equality of secrets survives.
+    ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``.
     """
 
     def __init__(self, values: dict[str, str]) -> None:
@@ -60,7 +64,16 @@ class Vault:
 
     def fill(self, text: str, quote: Callable[[str], str] = str) -> str:
         """``text`` with placeholders of known names replaced; unknown ones stay."""
-        return _PLACEHOLDER.sub(lambda found: quote(self._values.get(found[1], found[0])), text)
+        return _PLACEHOLDER.sub(lambda found: quote(self._value(found[1]) or found[0]), text)
+
+    def _value(self, name: str) -> str:
+        user, colon, password = name.partition(":")
+        known = {WRONG: "not-the-secret", **self._values}
+        if colon and user in known and password in known:
+            pair = base64.b64encode(f"{known[user]}:{known[password]}".encode()).decode()
+            if self._values.get(name) != pair:
+                self.put(name, pair)
+        return self._values.get(name, "")
 
     def fill_body(self, body: bytes, content_type: str) -> bytes:
         """A body with its placeholders replaced, escaped as its media type asks."""

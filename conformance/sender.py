@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from conformance import refusals
 from conformance.answers import Answer, classify
 from conformance.model import Judgement, Record
+from conformance.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from conformance.batches import Composed
+    from conformance.model import Exchange
     from conformance.suite import Suite
     from conformance.transport import Transport
 
@@ -22,7 +28,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a run is done. ``instant`` stops the clock, for endpoints whose clock is stopped too."""
+    """
+    How a run is done.
+
+    ``instant`` stops the clock, for endpoints whose clock is stopped too; ``patience`` makes
+    the run's own way of waiting.
+    """
 
     seed: int
     token: str
@@ -30,6 +41,8 @@ class Settings:
     pack: bool = True
     max_orders: int = 0
     instant: datetime | None = None
+    clean_up: bool = True
+    patience: Callable[[], Patience] = Patience
 
 
 @dataclass(slots=True)
@@ -44,6 +57,8 @@ class Run:
     not_run: dict[str, str] = field(default_factory=dict[str, str])
     judgements: dict[str, Judgement] = field(default_factory=dict[str, Judgement])
     orders_created: int = 0
+    # The vendor's ids of orders that this run created and could not delete.
+    left: list[str] = field(default_factory=list[str])
     control: str = "plain"
     stopped: str = ""
     finished_at: datetime | None = None
@@ -62,6 +77,11 @@ class Sender:
         self._unit = 0
         self.expected = 0
         self.since_control = 0
+        self.width = max(settings.concurrency, 1)
+        # Cases that wait may be at work together; no more requests are on their way than were asked for.
+        self._lanes = threading.Semaphore(self.width)
+        self.patience = settings.patience()
+        self._temporary_left = self.patience.limit
         self.run: Run
 
     def begin(self, selected: tuple[str, ...]) -> Run:
@@ -74,10 +94,34 @@ class Sender:
         self._unit += 1
         return self._unit
 
-    def send(self, composed: Composed, purpose: str, number: int, step: int = 0) -> Record:
-        """Send one request. Called from several threads; the record is not kept yet."""
+    def send(
+        self,
+        composed: Composed,
+        purpose: str,
+        number: int,
+        step: int = 0,
+        until: Callable[[Exchange], bool] | None = None,
+        *,
+        at_once: bool = False,
+    ) -> Record:
+        """
+        Send one request; the record is not kept yet. Called from several threads.
+
+        A refusal that the documentation calls temporary is waited out, since the endpoint says
+        itself that it dropped the batch. A request that only reads is repeated ``until`` its answer
+        is as it should be, within the run's patience. ``at_once`` requests wait for no lane.
+        """
         name = f"x{number:04d}" + (f".{step + 1}" if step else "")
-        exchange = self._transport.send(composed.request, composed.operation, name, self.now())
+        earlier: list[Exchange] = []
+        lane = nullcontext() if at_once else self._lanes
+        exchange = self._carry(composed, name, lane)
+        waiting = self.patience.tries(self._temporary_left if until is None else self.patience.bound())
+        while self._not_yet(exchange, until) and waiting.once_more():
+            earlier.append(replace(exchange, id=f"{name}~{len(earlier) + 1}"))
+            exchange = self._carry(composed, name, lane)
+        if until is None and earlier and self._not_yet(exchange, None):
+            # An endpoint that never comes round is not waited for again and again.
+            self._temporary_left = 0.0
         return Record(
             exchange,
             purpose,
@@ -87,21 +131,35 @@ class Sender:
             len(composed.orders),
             composed.changes,
             composed.change_of,
+            tuple(earlier),
         )
+
+    def _carry(self, composed: Composed, name: str, lane: AbstractContextManager[object]) -> Exchange:
+        with lane:
+            return self._transport.send(composed.request, composed.operation, name, self.now())
+
+    def _not_yet(self, exchange: Exchange, until: Callable[[Exchange], bool] | None) -> bool:
+        if until is not None:
+            return exchange.response is not None and not until(exchange)
+        return refusals.is_temporary(self._suite.provider.operation(exchange.operation), exchange)
 
     def keep(self, records: list[Record]) -> None:
         """Keep records, in the order of the plan."""
         for record in records:
             self.run.records.append(record)
-            self.since_control = 0 if record.purpose == "control" else self.since_control + 1
+            # Reading proves nothing about refusals, nor does it need a control beside it.
+            if record.exchange.operation == self._suite.provider.main.id:
+                self.since_control = 0 if record.purpose == "control" else self.since_control + 1
             if self.answer(record) is Answer.ACCEPTED and record.exchange.operation == self._suite.provider.main.id:
                 self.run.orders_created += record.orders
             if self._progress:
                 self._progress(len(self.run.records), self.expected)
 
-    def send_and_keep(self, composed: Composed, purpose: str, step: int = 0) -> Record:
+    def send_and_keep(
+        self, composed: Composed, purpose: str, step: int = 0, until: Callable[[Exchange], bool] | None = None
+    ) -> Record:
         """Send one request on its own."""
-        record = self.send(composed, purpose, self.next_unit(), step)
+        record = self.send(composed, purpose, self.next_unit(), step, until)
         self.keep([record])
         return record
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance import catalogue, providers
-from conformance.checks import handmade, mechanical
+from conformance import standing as checks
+from conformance.checks import handmade, mechanical, standing
 from conformance.errors import PackError, nearest
 from conformance.model import Case, Expect, Recipe
 from conformance.orders import OrderMaker
@@ -21,21 +23,27 @@ if TYPE_CHECKING:
     from conformance.providers import Provider
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Suite:
-    """The cases of a provider. ``twins`` are accepted counterparts that are no case themselves, by id."""
+    """
+    The cases of a provider.
+
+    ``twins`` are accepted counterparts that are no case themselves, by id; ``authorization``
+    are the values of the header that authenticates, with placeholders: the first is used.
+    """
 
     provider: Provider
     catalogue: Catalogue
     account: Account
     cases: tuple[Case, ...]
     twins: dict[str, Recipe]
+    authorization: tuple[str, ...]
 
     def case(self, name: str) -> Case:
         """A case by id. Raises KeyError."""
         return self.by_id[name]
 
-    @property
+    @cached_property
     def by_id(self) -> dict[str, Case]:
         """The cases by id."""
         return {case.id: case for case in self.cases}
@@ -58,11 +66,13 @@ def build(
     cases = [_excluded(case, provider, account, secrets, closed or {}) for case in cases]
     gone = {case.id: case.excluded for case in cases if case.excluded}
     cases = [
-        replace(case, excluded=gone[case.reads[0]]) if case.reads and gone.keys() >= set(case.reads) else case
+        replace(case, excluded=gone[case.reads[0]])
+        if case.reads and not case.standing and gone.keys() >= set(case.reads)
+        else case
         for case in cases
     ]
     cases, twins = _with_twins(cases, OrderMaker(provider.main, account, 0, ""))
-    return Suite(provider, known, account, tuple(cases), twins)
+    return Suite(provider, known, account, tuple(cases), twins, provider.auth.values(secrets))
 
 
 def _cases(provider: Provider, known: Catalogue) -> list[Case]:
@@ -71,9 +81,9 @@ def _cases(provider: Provider, known: Catalogue) -> list[Case]:
         by_requirement[owned.requirement.id] += mechanical.cases(owned, provider.operation(owned.operation))
     for requirement in known.requirements:
         needs = known.needs[requirement.id]
-        by_requirement[requirement.id] += [
-            handmade.case(data, requirement, provider, needs) for data in known.cases[requirement.id]
-        ]
+        for data in known.cases[requirement.id]:
+            by_requirement[requirement.id] += handmade.cases(data, requirement, provider, needs)
+        by_requirement[requirement.id] += standing.cases(requirement, known.answers)
     return [case for cases in by_requirement.values() for case in cases]
 
 
@@ -81,9 +91,11 @@ def _check_names(cases: list[Case], provider: Provider) -> None:
     ids: set[str] = set()
     for case in cases:
         if case.id in ids:
-            raise PackError(f"{provider.folders.schemas}: {case.id}: made twice; give the hand-made one another id")
+            raise PackError(f"{provider.folders.schemas}: {case.id}: made twice; ids are for ever and for one thing")
         ids.add(case.id)
     for case in cases:
+        if case.standing and case.standing not in checks.NAMES:
+            raise PackError(f"{case.id}: standing {case.standing!r}; {nearest(case.standing, checks.NAMES)}")
         for name in case.reads:
             if name != "control" and name not in ids:
                 raise PackError(f"{case.id}: reads {name!r}, which is no case; {nearest(name, ids)}")
@@ -93,7 +105,7 @@ def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str
     for key in case.needs:
         if account.get(key) is None:
             return replace(case, excluded=f"the account file has no {key}")
-    for key in provider.operation(case.operation).needs_credentials:
+    for key in (*provider.operation(case.operation).needs_credentials, *case.needs_credentials):
         if key not in secrets:
             variables = [each.variables[key] for each in provider.auth.credentials if key in each.variables]
             return replace(case, excluded=f"{' or '.join(variables) or key} is not set")

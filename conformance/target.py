@@ -7,6 +7,7 @@ import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from conformance import credentials, providers, safety, suite
 from conformance.errors import UserError
 from conformance.model import Account
+from conformance.patience import LIMIT_S, Patience
 from conformance.runner import Runner, Settings
 from conformance.transport import HttpTransport
 
@@ -46,7 +48,9 @@ class Options:
     allowed: frozenset[str] = frozenset()
     max_orders: int = 0
     headers: tuple[tuple[str, str], ...] = ()
+    patience: float = LIMIT_S
     strict: bool = False
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,9 @@ def prepare(options: Options) -> Target:
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
     account = providers.read_account(provider, Path(options.account)) if options.account else Account()
+    for key, about in provider.account_keys.items():
+        if about.get("required") and account.get(key) is None:
+            raise UserError(f"{provider.name}: --account FILE with {key} is needed: {about['about']}")
     vault, token_url = credentials.vault(provider, credentials.environment())
     token_url = token_url or str(account.get("token_url") or "")
     closed = _closed(provider, vault, token_url)
@@ -140,7 +147,17 @@ def run(target: Target, selected: list[str], progress: Callable[[int, int], None
 
 
 def _settings(options: Options, token: str, instant: datetime | None) -> Settings:
-    return Settings(options.seed, token, options.concurrency, options.pack, options.max_orders, instant)
+    # The embedded endpoint forgets everything when it ends: there is nothing to clean up.
+    return Settings(
+        options.seed,
+        token,
+        options.concurrency,
+        options.pack,
+        options.max_orders,
+        instant,
+        clean_up=instant is None,
+        patience=partial(Patience, options.patience),
+    )
 
 
 @contextmanager
@@ -151,7 +168,9 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None) -> G
     options = target.options
     instant = instant_of(options.seed)
     healthy = behaviour.healthy(target.suite.provider, strict=options.strict)
-    endpoint = app.Endpoint(target.suite.provider, target.suite.account, healthy, clock=lambda: instant)
+    endpoint = app.Endpoint(
+        target.suite.provider, target.suite.account, healthy, clock=lambda: instant, delay=options.delay
+    )
     with server.running(endpoint) as url:
         transport = HttpTransport(url, Vault(app.CREDENTIALS), timeout=options.timeout, connections=options.concurrency)
         try:

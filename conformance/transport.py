@@ -19,7 +19,7 @@ from conformance.model import Exchange, Request, Response, Trouble
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from conformance.providers import TokenEndpoint
+    from conformance.operations import TokenEndpoint
     from conformance.scrub import Vault
 
 MAX_BODY = 1 << 20
@@ -177,16 +177,18 @@ class HttpTransport:
 
     def _fetch_token(self) -> tuple[str, float]:
         url, endpoint = self._token
-        fields = {
-            "client_id": self._vault.get("client_id"),
-            "client_secret": self._vault.get("client_secret"),
-            "grant_type": "client_credentials",
-        }
         form = endpoint is not None and endpoint.encoding == "form"
+        fields = {"grant_type": "client_credentials"}
+        headers = {"content-type": "application/x-www-form-urlencoded" if form else "application/json"}
+        if endpoint is not None and endpoint.client == "basic":
+            headers["authorization"] = self._vault.fill("Basic {{client_id:client_secret}}")
+        else:
+            fields |= {each: self._vault.get(each) for each in ("client_id", "client_secret")}
+        if endpoint is not None and endpoint.scope:
+            fields["scope"] = endpoint.scope
         body = urlencode(fields) if form else json.dumps(fields)
-        kind = "application/x-www-form-urlencoded" if form else "application/json"
         try:
-            answer, content, _ = self._receive("POST", url, body.encode(), {"content-type": kind})
+            answer, content, _ = self._receive("POST", url, body.encode(), headers)
         except urllib3.exceptions.HTTPError as error:
             raise OSError(f"no access token from {url}: {_reason(error)}") from error
         try:

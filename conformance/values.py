@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from conformance.model import Account, Json, Operations
 
-# A member whose account fact is missing is left out of the order.
+# A member whose account fact is missing is left out of the order; so is an object that names one under this key.
 ABSENT = object()
+NEEDS = "@needs"
 _MOMENT = re.compile(r"^(now|today|date)((?:[+-]\d+[dhms])*)$")
 _SHIFT = re.compile(r"([+-]\d+)([dhms])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -30,11 +31,37 @@ MONEY = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What the steps of a case sent and were answered so far: JSON bodies, None for any other body."""
+
+    sent: tuple[Json, ...] = ()
+    answers: tuple[Json, ...] = ()
+
+
+def recall(value: Json, past: Past) -> Json:
+    """
+    ``value``, or what ``@answer 1 /pointer``, ``@answer-text …`` or ``@sent 1 /pointer`` remember of a step.
+
+    Steps count from 1. Raises LookupError when that step had nothing there.
+    """
+    if not isinstance(value, str) or not value.startswith(("@answer", "@sent")):
+        return value
+    word, _, rest = value.removeprefix("@").partition(" ")
+    number, _, pointer = rest.partition(" ")
+    bodies = past.sent if word == "sent" else past.answers
+    if not number.isdigit() or not 0 < int(number) <= len(bodies):
+        raise LookupError(f"{value}: no such step so far")
+    found = changes.read(bodies[int(number) - 1], pointer)
+    return str(found) if word == "answer-text" else found
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """
     What expressions may speak of: one order in the making.
 
-    ``same`` is the first order of the case, ``spare`` one line more than the order has.
+    ``same`` is the first order of the case, ``spare`` one line more than the order has,
+    ``past`` what earlier steps of the case sent and were answered.
     """
 
     draft: drafts.Draft
@@ -44,6 +71,7 @@ class Scope:
     line: drafts.Line | None = None
     same: Json = None
     spare: Json = None
+    past: Past = Past()
 
 
 def fill(value: Json, scope: Scope) -> Json:
@@ -73,7 +101,9 @@ def draws_letter(operations: Operations) -> bool:
 
 def _fill(value: Json, scope: Scope) -> object:
     if isinstance(value, dict):
-        members = ((key, _fill(each, scope)) for key, each in value.items())
+        if NEEDS in value and scope.account.get(str(value[NEEDS])) is None:
+            return ABSENT
+        members = ((key, _fill(each, scope)) for key, each in value.items() if key != NEEDS)
         return {key: each for key, each in members if each is not ABSENT}
     if isinstance(value, list):
         return [each for each in (_fill(each, scope) for each in value) if each is not ABSENT]
@@ -120,13 +150,24 @@ def _text(rest: str, _: Scope) -> str:
     return unit * int(count)
 
 
+def _recalled(word: str) -> Callable[[str, Scope], object]:
+    return lambda rest, scope: recall(f"@{word} {rest}", scope.past)
+
+
 _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "null": lambda _rest, _scope: None,
     "account": _account,
+    "account-or-null": lambda rest, scope: scope.account.get(rest),
+    "answer": _recalled("answer"),
+    "answer-text": _recalled("answer-text"),
+    "sent": _recalled("sent"),
     "text": _text,
     "float": lambda rest, _scope: float(rest),
     # One character cannot carry the run's token, so it is drawn: repeating one is harmless but rare enough.
     "letter": lambda _rest, scope: random.Random(scope.key).choice(string.ascii_letters + string.digits),
+    # A number that no order of the account goes by.
+    "number": lambda _rest, scope: random.Random(scope.key).randrange(10**11, 10**12),
+    "lower": lambda rest, scope: str(changes.read(scope.same, rest)).lower(),
     "spare-line": lambda _rest, scope: scope.spare,
     "same": lambda rest, scope: changes.read(scope.same, rest),
 }

@@ -20,7 +20,7 @@ import pytest
 
 from conformance import transport
 from conformance.model import Request
-from conformance.providers import TokenEndpoint
+from conformance.operations import TokenEndpoint
 from conformance.scrub import Vault
 from conformance.transport import MAX_BODY, HttpTransport
 

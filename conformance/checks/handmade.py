@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from conformance import changes
 from conformance.errors import PackError
-from conformance.model import Case, Expect, Recipe, Requirement, Step
+from conformance.model import Case, Check, Expect, Recipe, Requirement, Step
 from conformance.orders import needed_members
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conformance.model import JsonObject, Operations
     from conformance.providers import Provider
 
 _RANK = {Expect.ACCEPT: 5, Expect.REFUSE: 19, Expect.DENY: 9, Expect.CONSISTENT: 7, Expect.OBSERVE: 70}
 
 
-def case(data: dict[str, Any], requirement: Requirement, provider: Provider, needs: tuple[str, ...]) -> Case:
+def cases(data: dict[str, Any], requirement: Requirement, provider: Provider, needs: tuple[str, ...]) -> Iterator[Case]:
     """
-    One hand-made case of the catalogue.
+    The cases of one entry of the catalogue: one, or one for each place (``at``) and value.
 
     Raises PackError when a batch changes an order that it does not have.
     """
-    name = f"{requirement.id}/{data['id']}"
+    for place in data.get("at", [""]):
+        words = ".".join(part for part in changes.tokens(place) if not part.isdigit())
+        if "values" in data:
+            for word, value in cast("dict[str, Any]", data["values"]).items():
+                change = [{"op": "replace", "path": place, "value": value}]
+                yield _case({**data, "change": change}, f"{words}.{word}", requirement, provider, needs)
+        elif place:
+            change = [{**each, "path": place if each["path"] == "@at" else each["path"]} for each in data["change"]]
+            yield _case({**data, "change": change}, f"{words}.{data['id']}", requirement, provider, needs)
+        else:
+            yield _case(data, data["id"], requirement, provider, needs)
+
+
+def _case(
+    data: dict[str, Any], local: str, requirement: Requirement, provider: Provider, needs: tuple[str, ...]
+) -> Case:
+    name = f"{requirement.id}/{local}"
     operation = provider.operation(data.get("operation", provider.main.id))
     scope = data.get("scope", "order" if operation.order else "body")
-    steps = tuple(_step(each, data, scope, name) for each in data.get("step", [data]))
+    steps = tuple(_step(each, data, scope, name, provider) for each in data.get("step", [data]))
     given: Operations = tuple(data.get("given", ()))
     carry = needed_members(given)
     if scope == "order":
         carry = (*carry, *(member for step in steps for member in needed_members(step.change)))
     expect = Expect(data["expect"])
     reading = data.get("reading", False)
+    policy = data.get("policy", "")
     return Case(
         id=name,
         requirement=requirement,
@@ -51,22 +71,45 @@ def case(data: dict[str, Any], requirement: Requirement, provider: Provider, nee
         group=data.get("group", ""),
         reads=tuple(data.get("reads", ())),
         standing=data.get("standing", ""),
-        policy=data.get("policy", ""),
+        # One label a row of the report's table: an entry that stands for several cases says which.
+        policy=f"{policy}: {local}" if policy and "at" in data else policy,
         answers_form=data.get("response", False),
         rank=40 if reading else _RANK[expect],
         needs=(*needs, *data.get("needs", ())),
+        needs_credentials=tuple(data.get("needs-credentials", ())),
         why=data.get("why", ""),
     )
 
 
-def _step(data: dict[str, Any], case_data: dict[str, Any], scope: str, name: str) -> Step:
-    change: tuple[JsonObject, ...] = tuple(data.get("change", ()))
+def _step(data: dict[str, Any], case_data: dict[str, Any], scope: str, name: str, provider: Provider) -> Step:
+    operation = provider.operation(data["operation"]).id if data is not case_data and "operation" in data else ""
+    return Step(
+        slots=_slots(data, case_data, name) if provider.operation(operation or provider.main.id).order else (),
+        change=tuple(cast("list[JsonObject]", data.get("change", ()))),
+        scope=data.get("scope", scope),
+        operation=operation,
+        expect=Expect(data["expect"]) if data is not case_data and "expect" in data else None,
+        path=tuple(data.get("path", {}).items()),
+        query=tuple(data.get("query", {}).items()),
+        checks=tuple(_check(each, name) for each in data.get("check", ())),
+        wait=data.get("wait", ""),
+    )
+
+
+def _slots(data: dict[str, Any], case_data: dict[str, Any], name: str) -> tuple[str, ...]:
     batch = data.get("batch", case_data.get("batch", ["changed"]) if data is case_data else ["changed"])
     if isinstance(batch, list):
-        return Step(tuple(batch), change, data.get("scope", scope))
+        return tuple(cast("list[str]", batch))
     slots = ["good"] * batch["size"]
     if "changed" in batch:
         if batch["changed"] > batch["size"]:
             raise PackError(f"{name}: batch: there is no order {batch['changed']} among {batch['size']}")
         slots[batch["changed"] - 1] = "changed"
-    return Step(tuple(slots), change, data.get("scope", scope))
+    return tuple(slots)
+
+
+def _check(data: dict[str, Any], name: str) -> Check:
+    kinds = [key for key in data if key != "at"]
+    if len(kinds) != 1:
+        raise PackError(f"{name}: check {data}: one thing is checked at a place")
+    return Check(kinds[0], data[kinds[0]], data.get("at", ""))

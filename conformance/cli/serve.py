@@ -21,8 +21,11 @@ from conformance.reference.store import Store
     "--fault", "fault_id", metavar="ID", help="Break one documented rule, for example AL-034. 'list' lists them."
 )
 @click.option("--db", type=click.Path(dir_okay=False), help="Keep the orders in this SQLite file.")
+@click.option("--delay", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Store orders so much later.")
 @click.option("--account", type=click.Path(dir_okay=False), help="Account facts (TOML); default: the pack's own.")
-def serve(provider: str, *, port: int, strict: bool, fault_id: str | None, db: str | None, account: str | None) -> None:
+def serve(
+    provider: str, *, port: int, strict: bool, fault_id: str | None, db: str | None, delay: float, account: str | None
+) -> None:
     """Serve PROVIDER's reference endpoint on loopback until Ctrl-C."""
     pack = providers.load(provider)
     if fault_id == "list":
@@ -33,7 +36,7 @@ def serve(provider: str, *, port: int, strict: bool, fault_id: str | None, db: s
     how = behaviour.healthy(pack, strict=strict)
     if fault_id:
         how = faults.fault(pack, fault_id).apply(how)
-    endpoint = app.Endpoint(pack, facts, how, _store(db))
+    endpoint = app.Endpoint(pack, facts, how, _store(db), delay=delay)
     listener = server.listen(port)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}{pack.main.base_path}"
     click.echo(f"{pack.title} ({'strict' if strict else 'lenient'}) at {url}")
@@ -54,5 +57,6 @@ def _store(path: str | None) -> Store:
 
 
 def _variables(pack: providers.Provider) -> dict[str, str]:
-    """The environment variables of the first set of credentials, by what they hold."""
-    return {name: each for name, each in pack.auth.credentials[-1].variables.items() if name in app.CREDENTIALS}
+    """The environment variables of all sets of credentials but ready-made tokens, by what they hold."""
+    sets = [each.variables for each in pack.auth.credentials if "access_token" not in each.variables]
+    return {name: each for one in sets for name, each in one.items() if name in app.CREDENTIALS}

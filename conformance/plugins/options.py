@@ -43,12 +43,14 @@ OPTIONS = (
     Option("concurrency", "so many independent requests in flight (default: 1)", "N", number=int),
     Option("max-rps", "at most so many requests a second", "X", number=float),
     Option("request-timeout", "seconds to wait for one answer (default: 30)", "SECONDS", number=float),
+    Option("visibility-timeout", "seconds to wait until an accepted order is readable (default: 60)", "SECONDS", number=float),
     Option("no-pack", "send every case in a request of its own", action="store_true"),
     Option("allow", "effects allowed outside loopback: orders, money, email, load, production", "LIST"),
     Option("max-orders", "stop before more than so many orders were created", "N", number=int),
     Option("header", "extra request header 'Name: value' (repeatable)", "HEADER", "append"),
     Option("fail-on", "'advisory': advisory findings fail too", "LEVEL"),
     Option("reference-strict", "let the embedded endpoint refuse what the documentation is silent about", action="store_true"),
+    Option("reference-delay", "let the embedded endpoint take so long to store an order", "SECONDS", number=float),
 )  # fmt: skip
 
 
@@ -158,6 +160,7 @@ def _names(text: str) -> list[str]:
 
 def settle(config: pytest.Config, provider: str) -> Options:
     """The options of one provider's run. Raises UsageError or UserError for a bad value."""
+    from conformance.patience import LIMIT_S
     from conformance.safety import parse_allowed
     from conformance.target import DEFAULT_SEED, Options
 
@@ -175,7 +178,9 @@ def settle(config: pytest.Config, provider: str) -> Options:
         allowed=parse_allowed(value(config, "allow") or ""),
         max_orders=_positive(config, "max-orders", 0),
         headers=tuple(_header(each) for each in value(config, "header") or ()),
+        patience=_positive(config, "visibility-timeout", LIMIT_S),
         strict=bool(value(config, "reference-strict")),
+        delay=_positive(config, "reference-delay", 0.0),
     )
 
 

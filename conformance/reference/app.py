@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from conformance import envelope, schemas
+from conformance.changes import select
+from conformance.reference.access import CREDENTIALS, Access
+from conformance.reference.edits import edited
+from conformance.reference.examiner import Examiner
+from conformance.reference.outcomes import Outcomes
+from conformance.reference.reading import Reading
+from conformance.reference.refusals import Flaw, Refusals, Reply
+from conformance.reference.shelf import Shelf
 from conformance.reference.store import Store
-from conformance.rules import Context, breaches
-from conformance.rules.orders import select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
 
-    from conformance.model import Account, Json, JsonObject
+    from conformance.model import Account, Json
+    from conformance.operations import Operation
     from conformance.providers import Provider
     from conformance.reference.behaviour import Behaviour
 
-# What the embedded endpoint takes for credentials; obviously not a secret.
-CREDENTIALS = {
-    "access_token": "reference-access-token",
-    "client_id": "reference-client",
-    "client_secret": "reference-client-secret",
-}
-_TOKEN_LIFE_S = 3600
+__all__ = ["CREDENTIALS", "Endpoint"]
 _EMPTY_TEXT = "empty body"
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """One reference endpoint: its pack, its account, how it behaves and what it has stored."""
+    """
+    One reference endpoint: its pack, its account, how it behaves and what it has stored.
+
+    Orders can be read ``delay`` seconds of real time after they were taken. ``requests`` counts
+    the calls of the main operation, ``reads`` and ``deletes`` the neighbouring ones.
+    """
 
     provider: Provider
     account: Account
@@ -49,166 +51,174 @@ class Endpoint:
     store: Store = field(default_factory=Store)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     credentials: dict[str, str] = field(default_factory=lambda: dict(CREDENTIALS))
+    delay: float = 0.0
     requests: int = 0
+    reads: int = 0
+    deletes: int = 0
+    _refusals: Refusals = field(init=False, repr=False)
+    _access: Access = field(init=False, repr=False)
+    _examiner: Examiner = field(init=False, repr=False)
+    _shelf: Shelf = field(init=False, repr=False)
+    _outcomes: Outcomes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._refusals = Refusals(self.provider, self.behaviour)
+        self._access = Access(self.provider, self.behaviour, self._refusals, self.credentials)
+        self._examiner = Examiner(self.provider, self.account, self.behaviour, every=self._refusals.all_at_once)
+        self._shelf = Shelf(self.provider, self.behaviour, self.store)
+        self._outcomes = Outcomes(self.provider.main.outcome, self.behaviour)
 
     def app(self) -> Starlette:
         """The ASGI application with every operation that the pack documents."""
         main = self.provider.main
-        routes = [Route(main.base_path + main.path, self._create_orders, methods=[main.method])]
+        routes = [self._route(main, self._create_orders)]
         for each in self.provider.auth.token_endpoints:
             base = "" if each.root else main.base_path
             routes.append(Route(base + each.path, self._create_token, methods=["POST"]))
+        if self.provider.read_back:
+            routes += self._reading(self.provider.read_back.list, self.provider.read_back.one)
         application = Starlette(routes=routes)
         # A redirect would name the port, which is chance; the documentation knows no trailing slash.
         application.router.redirect_slashes = False
         return application
 
+    def preload(self, orders: Sequence[Json]) -> list[int]:
+        """Store orders as if they had been there before, for everybody to read; gives their ids."""
+        return [each.id for each in self._shelf.put(orders, self.clock(), 0.0)]
+
+    def stored(self) -> list[Json]:
+        """The stored orders as they were sent last, oldest first."""
+        return self.store.orders()
+
+    # Routes
+
+    def _route(self, operation: Operation, answer: Callable[[Request], Awaitable[Response]]) -> Route:
+        base = "" if operation.root else self.provider.main.base_path
+        return Route(base + operation.path, answer, methods=[operation.method])
+
+    def _reading(self, listing: str, one: str) -> list[Route]:
+        reading = Reading(self.provider, self.account, self.behaviour, self.store, self._refusals)
+        form = self.provider.read_back
+        assert form
+
+        async def read_list(request: Request) -> Response:
+            self.reads += 1
+            url = str(request.url.replace(query=""))
+            return self._guarded(listing, request, lambda: reading.list(dict(request.query_params), url))
+
+        async def read_one(request: Request) -> Response:
+            self.reads += 1
+            return self._guarded(one, request, lambda: reading.one(str(request.path_params["id"])))
+
+        async def delete(request: Request) -> Response:
+            self.deletes += 1
+            return self._guarded(form.delete, request, lambda: reading.delete(str(request.path_params["id"])))
+
+        answers = ((listing, read_list), (one, read_one), (form.delete, delete))
+        return [self._route(self.provider.operation(name), answer) for name, answer in answers if name]
+
     async def _create_orders(self, request: Request) -> Response:
         self.requests += 1
         body = await request.body()
-        return self._dated(self._orders(request, body))
+        return self._guarded(self.provider.main.id, request, lambda: self._orders(request, body))
 
     async def _create_token(self, request: Request) -> Response:
-        self.requests += 1
         body = await request.body()
-        return self._dated(self._token(request, body))
+        path = request.url.path
+        relative = path.removeprefix(self.provider.main.base_path)
+        operation = next((each.id for each in self.provider.operations if each.path == relative), "")
+        return self._response(operation, self._access.token(relative, path, dict(request.headers), body))
 
-    def _dated(self, response: Response) -> Response:
+    def _guarded(self, operation: str, request: Request, answer: Callable[[], Reply]) -> Response:
+        """The answer to a caller who is known, by a header that the documentation names."""
+        if self._access.granted(request.headers.get(self.provider.auth.header)):
+            return self._response(operation, answer())
+        flaw = Flaw("a valid access token is needed", code="unauthorized")
+        return self._response(operation, self._refusals.reply(401, [flaw]))
+
+    def _response(self, operation: str, reply: Reply) -> Response:
+        reply = edited(reply, operation, self.behaviour.answer_edits)
+        headers = dict(reply.headers)
+        if reply.text:
+            response = Response(reply.text, reply.status, headers, reply.media)
+        elif reply.body is None:
+            response = Response(status_code=reply.status, headers=headers)
+        else:
+            response = Response(_encoded(reply.body), reply.status, headers, "application/json")
         response.headers["date"] = format_datetime(self.clock().astimezone(UTC), usegmt=True)
         return response
 
     # Orders
 
-    def _orders(self, request: Request, raw: bytes) -> Response:
-        if not self._authorised(request):
-            return self._error(401, "unauthorized", "a valid access token is needed")
+    def _orders(self, request: Request, raw: bytes) -> Reply:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         expected = self.behaviour.media_type or self.provider.main.content_type
         if kind != expected and (self.behaviour.strict or self.behaviour.media_type):
-            return self._error(415, "unsupported_media_type", f"send {expected}")
+            return self._refusals.reply(415, [Flaw(f"send {expected}", code="unsupported_media_type")])
         body = self._parse(raw)
-        if isinstance(body, Response):
+        if isinstance(body, Reply):
             return body
-        refusal = self._refusal(body)
-        if refusal:
-            return self._error(400, "invalid", refusal[1], refusal[0])
-        orders = self._stored(body)
-        return Response(status_code=self.behaviour.status, headers={"x-stored": str(len(orders))})
+        body = self._examiner.taken(body)
+        orders = self._examiner.orders(body)
+        with self.store.together():
+            flaws = self._flaws(request, body, orders)
+            if flaws:
+                self._keep_of_refused(orders, flaws)
+                status = self.provider.main.refusal_status or 400
+                return self._refusals.reply(status, flaws, len(orders))
+            return self._take(orders)
 
-    def _authorised(self, request: Request) -> bool:
-        given = request.headers.get(self.provider.auth.header)
-        if given is None:
-            return self.behaviour.token_optional
-        scheme, _, token = given.partition(" ")
-        if scheme.lower() != "bearer" or (self.behaviour.strict and scheme != "Bearer"):
-            return False
-        return self.behaviour.token_unchecked or token in (self.credentials["access_token"], self._issued())
-
-    def _issued(self) -> str:
-        secret = self.credentials["client_secret"]
-        return "issued-" + hashlib.sha256(secret.encode()).hexdigest()[:24]
-
-    def _parse(self, raw: bytes) -> Json | Response:
+    def _parse(self, raw: bytes) -> Json | Reply:
         if not raw:
-            return None if self.behaviour.empty_body else self._error(400, "invalid", _EMPTY_TEXT)
+            return None if self.behaviour.empty_body else self._refusals.reply(400, [Flaw(_EMPTY_TEXT)])
         try:
             return cast("Json", json.loads(raw))
-        except ValueError as error:
-            return None if self.behaviour.not_json else self._error(400, "malformed", f"not JSON: {error}")
+        except (ValueError, RecursionError) as error:
+            flaw = Flaw(f"not JSON: {error}", code="malformed")
+            return None if self.behaviour.not_json else self._refusals.reply(400, [flaw])
 
-    def _refusal(self, body: Json) -> tuple[str, str] | None:
-        """The first thing wrong with a body (pointer, message), or None."""
-        behaviour = self.behaviour
-        if body is None and (behaviour.empty_body or behaviour.not_json):
-            return None
-        main = self.provider.main
-        if behaviour.lone_orders_only and len(self._list(body)) > 1:
-            return None
-        judged = self._visible(body)
-        validator = schemas.validator(behaviour.schemas[main.id])
-        if not validator.accepts(judged):
-            mistake = validator.mistakes(judged)[0]
-            return mistake.pointer, mistake.message
-        if not schemas.validator(main.request_schema).accepts(judged):
-            # Only a fault let this through. The rules neither hide the fault nor read what they were not written for.
-            return None
-        batch: set[tuple[str, str]] = set()
+    def _flaws(self, request: Request, body: Json, orders: list[Json]) -> list[Flaw]:
+        """Everything that speaks against a batch: its form first, then what is stored already."""
+        flaws = self._examiner.flaws(body, request.headers, self.clock(), self.store.seen)
+        spoilt = {each.index for each in flaws}
+        for index, order in enumerate(orders):
+            if index not in spoilt and not (flaws and not self._refusals.all_at_once):
+                flaws += self._shelf.flaws(index, order)
+        if not flaws and self.behaviour.remembers_refused and self._shelf.resent(orders):
+            flaws.append(Flaw("this batch was refused before"))
+        if not flaws and self.behaviour.busy_while_storing and self._shelf.busy(orders):
+            flaws.append(Flaw("an order of this batch is being stored; try again later", place="temporary"))
+        return flaws
 
-        def seen(place: str, value: Json) -> bool:
-            key = (place, json.dumps(value))
-            known = key in batch or self.store.seen(place, value)
-            batch.add(key)
-            return known
-
-        context = Context(self.clock(), self.account, seen)
-        for index, order in enumerate(self._list(judged)):
-            for settings in behaviour.rules:
-                for breach in breaches(settings, order, context):
-                    return envelope.place(main, index) + breach.pointer, breach.message
-        return None
-
-    def _list(self, body: Json) -> list[Json]:
-        try:
-            orders = envelope.unwrap(self.provider.main, body)
-        except (KeyError, TypeError):
-            return []
-        return orders if isinstance(orders, list) else []  # pyright: ignore[reportUnnecessaryIsInstance]  # a fault may let anything in
-
-    def _visible(self, body: Json) -> Json:
-        """The part of a batch that a careless endpoint looks at."""
-        orders = self._list(body)
-        if self.behaviour.look_at_first:
-            return envelope.wrap(self.provider.main, orders[: self.behaviour.look_at_first]) if orders else body
-        if self.behaviour.skip_last and len(orders) > 1:
-            return envelope.wrap(self.provider.main, orders[:-1])
-        return body
-
-    def _stored(self, body: Json) -> list[Json]:
-        orders = self._list(body)
+    def _take(self, orders: list[Json]) -> Reply:
         places = [str(each["at"]) for each in self.behaviour.rules if each["rule"] == "unique"]
-        keys = [(place, value) for order in orders for place in places for _, value in select(order, place)]
-        self.store.add(orders, keys, self.clock())
-        return orders
+        self.store.remember([(at, value) for order in orders for at in places for _, value in select(order, at)])
+        if self.provider.main.outcome:
+            return self._outcomes.reply(self._shelf.put(orders, self.clock(), self.delay))
+        self.store.add(orders, self.clock())
+        return Reply(self.behaviour.status, headers=(("x-stored", str(len(orders))),))
 
-    def _error(self, status: int, code: str, message: str, pointer: str = "") -> Response:
-        form = cast("JsonObject", self.provider.reference.get("error", {"error": "{message}"}))
-        body = {
-            key: str(text).format(code=code, message=message, pointer=pointer, status=status)
-            for key, text in form.items()
-        }
-        return JSONResponse(body, status)
+    def _keep_of_refused(self, orders: list[Json], flaws: list[Flaw]) -> None:
+        """Store what a careless endpoint keeps of a batch that it refuses."""
+        how, bad = self.behaviour.kept_when_refused, {each.index for each in flaws} - {None}
+        if self.behaviour.remembers_refused:
+            self._shelf.remember_refused(orders)
+        kept: list[Json] = []
+        if how == "lone" and len(orders) == 1:
+            kept = [each for each in orders if isinstance(each, dict)]
+        elif how in ("good", "before", "updates") and bad:
+            good = [each for index, each in enumerate(orders) if index not in bad]
+            ahead = orders[: min(index for index in bad if index is not None)]
+            kept = {"good": good, "before": ahead}.get(how, [each for each in good if self._shelf.known(each)])
+        if self.behaviour.rename == "refused-but-done":
+            kept = [orders[each.index] for each in flaws if each.place == "fixed" and each.index is not None]
+        if kept:
+            self._shelf.put(kept, self.clock(), self.delay)
 
-    # Tokens
 
-    def _token(self, request: Request, raw: bytes) -> Response:
-        form = "form" in request.headers.get("content-type", "")
-        try:
-            body: Any = dict(parse_qsl(raw.decode())) if form else json.loads(raw)
-        except ValueError:
-            return self._error(400, "invalid_request", "not JSON")
-        path = request.url.path.removeprefix(self.provider.main.base_path)
-        operation = next((each for each in self.provider.operations if each.path == path), None)
-        documented = True
-        if operation:
-            mistakes = schemas.validator(self.behaviour.schemas[operation.id]).mistakes(body)
-            if mistakes:
-                return self._error(400, "invalid_request", mistakes[0].message, mistakes[0].pointer)
-            documented = schemas.validator(operation.request_schema).accepts(body)
-        # A body that only a fault let through gets its token, since that is the fault; credentials that are merely
-        # wrong get none.
-        if documented and not self._client_known(body, request):
-            return self._error(401, "invalid_client", "unknown client")
-        answer: JsonObject = {"access_token": self._issued(), "expires_in": _TOKEN_LIFE_S, "token_type": "Bearer"}
-        if self.behaviour.token_answer:
-            answer = {
-                key: answer.get(key) if value == "text" else value for key, value in self.behaviour.token_answer.items()
-            }
-        return JSONResponse(answer)
-
-    def _client_known(self, body: Any, request: Request) -> bool:
-        known = (self.credentials["client_id"], self.credentials["client_secret"])
-        basic = request.headers.get("authorization", "")
-        if basic.startswith("Basic "):
-            return base64.b64decode(basic[6:]).decode() == ":".join(known)
-        given = cast("dict[str, Json]", body) if isinstance(body, dict) else {}
-        return (given.get("client_id"), given.get("client_secret")) == known
+def _encoded(body: Json) -> bytes:
+    """JSON in UTF-8; texts that UTF-8 has no bytes for (lone surrogates) are escaped."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body, separators=(",", ":")).encode()

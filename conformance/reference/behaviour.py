@@ -15,23 +15,90 @@ if TYPE_CHECKING:
 class Behaviour:
     """
     ``schemas`` holds the inlined request schema by operation id; ``rules`` the settings of
-    the rules in force; ``strict`` whether it refuses where the documentation is silent.
-    ``look_at_first`` orders of a batch are validated (0: all of them).
+    the rules in force; ``strict`` whether it refuses where the documentation is silent. All
+    other fields are what a careless endpoint does; without a value they do nothing.
     """
 
     schemas: dict[str, JsonObject]
     rules: tuple[dict[str, Any], ...]
     status: int
     strict: bool = False
+
+    # Who may ask.
     token_optional: bool = False
     token_unchecked: bool = False
+    secret_unchecked: bool = False
+    # A scheme of the authorization header, in small letters, that is not served.
+    scheme_refused: str = ""
+    token_answer: dict[str, Json] = field(default_factory=dict["str", "Json"])
+    # Headers: one that has to be there, and whether those of the pack are looked at.
+    header_demanded: str = ""
+    headers_unchecked: bool = False
+    # Account facts (lists) whose first so many members are not known.
+    known_from: dict[str, int] = field(default_factory=dict["str", int])
+
+    # What counts as a batch.
     media_type: str = ""
     empty_body: bool = False
     not_json: bool = False
+    # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``.
+    root_taken: str = ""
+    skip_non_objects: bool = False
+    # JSON Pointer of a member that has to be alike in all orders of a batch.
+    alike_in_batch: str = ""
+    # So many orders of a batch are validated (0: all of them).
     look_at_first: int = 0
     skip_last: bool = False
     lone_orders_only: bool = False
-    token_answer: dict[str, Json] = field(default_factory=dict["str", "Json"])
+
+    # Identity: what a known key does (``add``, ``refuse``, ``ignore``; else it updates), so many members
+    # of the key count (0: all), what an id does (``refuse``, ``add``, ``ignore``), and
+    # whether it may be given another key (``taken``, ``refused-but-done``).
+    on_known_key: str = ""
+    key_length: int = 0
+    on_id: str = ""
+    rename: str = ""
+    # Lines of an update: ``merge`` keeps the old ones that are not overwritten, ``append`` keeps all.
+    lines_on_update: str = ""
+    busy_while_storing: bool = False
+
+    # The answer to a batch that was taken. ``outcomes`` is ``first-only``, ``one-more``,
+    # ``crossed`` (numbers of each other) or ``first-echo`` (the number of the first for all).
+    update_status: int = 0
+    outcomes: str = ""
+    one_id: bool = False
+    new_ids: bool = False
+
+    # Refusals. ``index_by`` is ``one-based``, ``zero``, ``from-end`` or ``middle-as-last``; ``pointer_form``
+    # is ``order-only``, ``bare`` or ``brackets``; ``refusal_form`` is ``text`` or ``html``.
+    refusal_status: int = 0
+    refusal_form: str = ""
+    other_codes: dict[str, str] = field(default_factory=dict["str", str])
+    first_mistake_only: bool = False
+    index_by: str = ""
+    pointer_form: str = ""
+    # Orders of a refused batch that are stored all the same: ``good`` ones, those ``before`` the first
+    # bad one, a ``lone`` bad one, ``updates`` of known orders.
+    kept_when_refused: str = ""
+    remembers_refused: bool = False
+
+    # Storage: changes to what is stored (``at``, ``value``); one order of so many lost; all lost.
+    stored_edits: tuple[dict[str, Any], ...] = ()
+    loses_every: int = 0
+    never_stored: bool = False
+
+    # Reading back.
+    unreadable_by_id: bool = False
+    filters_ignored: bool = False
+    list_empty: bool = False
+    no_paging: bool = False
+    page_size_ignored: bool = False
+    delete_status: int = 0
+    delete_ignored: bool = False
+    deleted_readable: bool = False
+
+    # Changes to the JSON of answers: ``operation``, ``answer``, ``path`` (of a site), ``edit`` and ``value``.
+    answer_edits: tuple[dict[str, Any], ...] = ()
 
 
 def healthy(provider: Provider, *, strict: bool = False) -> Behaviour:

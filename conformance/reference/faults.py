@@ -13,7 +13,7 @@ from conformance.model import Level
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.catalogue import Owned
+    from conformance.catalogue import AnswerSite, Owned
     from conformance.model import Json, JsonObject
     from conformance.providers import Provider
     from conformance.reference.behaviour import Behaviour
@@ -26,6 +26,15 @@ _TIGHTER = {
     **dict.fromkeys(("maxLength", "maximum", "exclusiveMaximum", "maxItems"), ("one-less",)),
     "enum": ("enum member",),
     "optional": ("demanded",),
+    "type": ("not-nullable",),
+}
+# What an answer can have wrong, by the keyword of the site that says so.
+_ANSWERED = {
+    "required": "left-out",
+    "type": "other-type",
+    "enum": "other-value",
+    "minLength": "empty",
+    "minItems": "empty",
 }
 
 
@@ -55,6 +64,7 @@ def of(provider: Provider) -> dict[str, Fault]:
         made = [*_hand_made(provider, requirement.id, known.faults[requirement.id])]
         if requirement.level is Level.MUST:
             made += _singles(owned)
+            made += _answers([each for each in known.answers if each.requirement.id == requirement.id])
         for fault in made:
             found[fault.id] = fault
         whole = _whole(requirement.id, requirement.title, made)
@@ -72,9 +82,9 @@ def fault(provider: Provider, name: str) -> Fault:
 
 
 def _whole(requirement: str, title: str, made: list[Fault]) -> Fault | None:
-    """The fault that bears the requirement's own id: its first hand-made one, or all its constraints dropped."""
+    """The fault that bears the requirement's own id: its first hand-made one, all its constraints dropped, or an answer's."""
     hand = [each for each in made if each.kind == "hand-made"]
-    parts = hand[:1] or [each for each in made if each.kind in ("dropped", "demanded")]
+    parts = hand[:1] or [each for each in made if each.kind in ("dropped", "demanded")] or made[:1]
     if not parts:
         return None
 
@@ -143,6 +153,24 @@ def _singles(owned: list[Owned]) -> Iterator[Fault]:
             yield Fault(name, each.requirement.id, title, _on_schema(each.operation, change), kind, unseen)
 
 
+def _answers(owned: list[AnswerSite]) -> Iterator[Fault]:
+    """What the answers can have wrong: a member left out, of another type or value, or empty."""
+    for each in owned:
+        site = each.site
+        edit = _ANSWERED.get(site.keyword)
+        if edit is None:
+            continue
+        value = "array" if site.keyword == "minItems" else site.value
+        change = {"operation": each.operation, "answer": each.answer, "path": site.path, "edit": edit, "value": value}
+        name = f"{each.requirement.id}/{each.answer}.{site.path}.{site.keyword}/{edit}"
+        title = f"{each.answer}: {site.path}: {site.keyword} {edit}"
+        yield Fault(name, each.requirement.id, title, _editing(change), edit)
+
+
+def _editing(change: dict[str, Any]) -> Callable[[Behaviour], Behaviour]:
+    return lambda behaviour: replace(behaviour, answer_edits=(*behaviour.answer_edits, change))
+
+
 def _mutations(site: Site) -> Iterator[tuple[str, Callable[[JsonObject], None]]]:
     keyword, value = site.keyword, site.value
     name = site.path.rpartition(".")[2]
@@ -167,9 +195,18 @@ def _mutations(site: Site) -> Iterator[tuple[str, Callable[[JsonObject], None]]]
     if keyword == "enum":
         for member in cast("list[Json]", value):
             yield f"without-{member}", put([each for each in cast("list[Json]", value) if each != member])
-    if keyword == "type" and isinstance(value, str):
-        # A null where the documentation knows none: its own, milder fault.
+    if keyword == "type":
+        yield from _nulls(site)
+
+
+def _nulls(site: Site) -> Iterator[tuple[str, Callable[[JsonObject], None]]]:
+    """A null where the documentation knows none, or none where it knows one: milder than no type at all."""
+    if isinstance(site.value, str):
         yield "nullable", lambda schema: _null_too(_node(schema, site.at))
+    elif isinstance(site.value, list) and "null" in site.value:
+        others = [each for each in site.value if each != "null"]
+        left: Json = others if len(others) > 1 else others[0]
+        yield "not-nullable", lambda schema: _node(schema, site.at).update({"type": left})
 
 
 def _drop(node: JsonObject, keyword: str) -> None:

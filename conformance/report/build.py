@@ -34,6 +34,9 @@ def build(run: Run, target: Target) -> dict[str, Any]:
         _requirement(each, run, [case for case in suite.cases if case.requirement.id == each.id])
         for each in suite.catalogue.requirements
     ]
+    exchanges = [each for record in run.records for each in (*record.earlier, record.exchange)]
+    form = provider.read_back
+    aside = {form.list, form.one, form.delete} if form else set[str]()
     shown = {name: run.judgements[name] for name in cases if name in selected}
     full = selected == set(cases)
     return {
@@ -62,6 +65,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "expected_cases_sha256": hashlib.sha256("\n".join(sorted(cases)).encode()).hexdigest(),
             "control": run.control,
             "stopped": run.stopped,
+            "left": sorted(run.left),
         },
         "account": suite.account.facts,
         "verdict": overall(run, rows, full=full),
@@ -69,13 +73,15 @@ def build(run: Run, target: Target) -> dict[str, Any]:
         "counts": {
             "requirements": _count(row["verdict"] for row in rows),
             "cases": _count(str(each.verdict) for each in shown.values()),
-            "requests": len(run.records),
-            "requests_by_operation": _count(each.exchange.operation for each in run.records),
+            "requests": sum(each.operation not in aside for each in exchanges),
+            "requests_by_operation": _count(each.operation for each in exchanges),
+            "read_backs": sum(each.operation in aside and each.request.method == "GET" for each in exchanges),
+            "clean_up": sum(record.purpose == "clean-up" for record in run.records),
             "controls": sum(each.purpose == "control" for each in run.records),
             "orders_created": run.orders_created,
         },
         "requirements": rows,
-        "exchanges": {each.exchange.id: _exchange(each.exchange) for each in run.records},
+        "exchanges": {each.id: _exchange(each) for each in exchanges},
         "not_run": [{"id": name, "reason": run.not_run[name]} for name in sorted(run.not_run)],
     }
 

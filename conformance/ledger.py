@@ -1,0 +1,171 @@
+"""The ledger: which orders ought to be stored after a run, from what was sent and answered, held against a listing."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from conformance import changes, envelope, refusals
+from conformance.answers import Answer, classify
+from conformance.model import Expect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from conformance.model import Exchange, Json, Record
+    from conformance.operations import Operation
+    from conformance.providers import Provider
+    from conformance.suite import Suite
+
+# The members that identify an order, as texts.
+Key: TypeAlias = "tuple[str, ...]"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One order as the documentation says it is stored: the last accepted version, and in which exchange."""
+
+    order: Json
+    exchange: str
+    # Whether it must be stored just so: not where an observation or several requests at once decided.
+    sure: bool = True
+
+
+@dataclass(slots=True)
+class Ledger:
+    """
+    ``accepted`` are the orders that ought to be stored, by key; ``refused`` the versions that were turned down.
+
+    Only orders that carry the run's token are in it.
+    """
+
+    accepted: dict[Key, Entry] = field(default_factory=dict["Key", "Entry"])
+    refused: dict[Key, list[Entry]] = field(default_factory=lambda: defaultdict[Key, list[Entry]](list))
+
+
+def key_of(operation: Operation, order: Json) -> Key:
+    """What identifies an order, as texts; empty when it lacks one of the members."""
+    form = operation.order
+    found = [changes.select(order, path) for path in form.key] if form else []
+    return tuple(str(each[0][1]) for each in found) if all(found) else ()
+
+
+def is_ours(operation: Operation, order: Json, token: str) -> bool:
+    """Whether an order carries the run's token where this API's orders carry it."""
+    form = operation.order
+    found = changes.select(order, form.token) if form and form.token else []
+    return bool(found and token) and f"-{token}-" in str(found[0][1])
+
+
+def sent_orders(operation: Operation, exchange: Exchange) -> list[Json]:
+    """The orders in the body of a request; none in a body that has another form."""
+    try:
+        orders = envelope.unwrap(operation, refusals.parsed(exchange.request.body or b""))
+    except (KeyError, TypeError):
+        return []
+    return orders if isinstance(orders, list) else []  # pyright: ignore[reportUnnecessaryIsInstance]  # cases send anything
+
+
+def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
+    """The ledger of a run."""
+    operation = suite.provider.main
+    ledger = Ledger()
+    ids: dict[str, Key] = {}
+    for record in records:
+        exchange = record.exchange
+        answer = classify(suite.provider.operation(exchange.operation), exchange)
+        if exchange.operation == operation.id:
+            orders = [each for each in sent_orders(operation, exchange) if is_ours(operation, each, token)]
+            _enter(ledger, suite, record, answer, orders)
+            if answer is Answer.ACCEPTED:
+                ids |= _ids(operation, exchange, orders)
+        elif exchange.request.method == "DELETE" and answer is Answer.ACCEPTED:
+            ledger.accepted.pop(ids.get(exchange.request.path.rpartition("/")[2], ()), None)
+    return ledger
+
+
+def _enter(ledger: Ledger, suite: Suite, record: Record, answer: Answer, orders: list[Json]) -> None:
+    """Enter what one batch should have done to the store."""
+    case = suite.by_id.get(record.case)
+    # What was observed, or sent several times at once, may have ended either way.
+    sure = case is None or (case.expect is not Expect.OBSERVE and not case.parallel)
+    wanted = case is None or case.wanted(record.step) is Expect.ACCEPT
+    for order in orders:
+        key = key_of(suite.provider.main, order)
+        if not key:
+            continue
+        if answer in (Answer.REFUSED, Answer.AMBIGUOUS):
+            ledger.refused[key].append(Entry(order, record.exchange.id, sure))
+        else:
+            # Without an answer nobody knows what became of it.
+            ledger.accepted[key] = Entry(order, record.exchange.id, sure and wanted and answer is Answer.ACCEPTED)
+
+
+def _ids(operation: Operation, exchange: Exchange, orders: Sequence[Json]) -> dict[str, Key]:
+    """The vendor's ids of accepted orders, as texts, by what the entries of the answer repeat."""
+    outcome = operation.outcome
+    if outcome is None:
+        return {}
+    return {
+        str(value): key_of(operation, order)
+        for entry, order in paired(operation, entries(operation, exchange), orders)
+        for _, value in changes.select(entry, outcome.id)
+    }
+
+
+def entries(operation: Operation, exchange: Exchange) -> list[Json]:
+    """The entries for accepted orders in an answer; none where it has another form."""
+    outcome = operation.outcome
+    found = changes.select(refusals.body(exchange), outcome.entries) if outcome else []
+    return found[0][1] if found and isinstance(found[0][1], list) else []
+
+
+def paired(operation: Operation, entries: Sequence[Json], orders: Sequence[Json]) -> list[tuple[Json, Json]]:
+    """Each entry that repeats what identifies one of the orders, with that order."""
+    by_echo = {echo: order for order in orders if (echo := _echo(operation, order))}
+    return [(entry, by_echo[echo]) for entry in entries if (echo := _echo(operation, entry)) in by_echo]
+
+
+def _echo(operation: Operation, value: Json) -> str:
+    """What an entry repeats of its order, as one text; empty where something of it is missing."""
+    found = [changes.select(value, path) for path in (operation.outcome.echo if operation.outcome else ())]
+    return json.dumps([each[0][1] for each in found]) if found and all(found) else ""
+
+
+def listed(provider: Provider, records: Iterable[Record], token: str) -> dict[Key, list[Json]] | None:
+    """Our stored orders by key, from the last complete sweep; None when there was none."""
+    form = provider.read_back
+    sweeps = [each for each in records if each.purpose == "sweep"]
+    if form is None or not sweeps:
+        return None
+    last = max(each.step for each in sweeps)
+    found: dict[Key, list[Json]] = defaultdict(list)
+    for record in sweeps:
+        if record.step != last:
+            continue
+        if classify(provider.operation(record.exchange.operation), record.exchange) is not Answer.ACCEPTED:
+            return None
+        for order in stored(provider, record.exchange):
+            if is_ours(provider.main, order, token):
+                found[key_of(provider.main, order)].append(order)
+    return found
+
+
+def stored(provider: Provider, exchange: Exchange) -> list[Json]:
+    """The orders in one page of a listing."""
+    form = provider.read_back
+    found = changes.select(refusals.body(exchange), form.entries) if form else []
+    return found[0][1] if found and isinstance(found[0][1], list) else []
+
+
+def differences(provider: Provider, sent: Json, kept: Json) -> list[tuple[str, Json, Json]]:
+    """Where a stored order shows something else than was sent: (path, sent, stored)."""
+    result: list[tuple[str, Json, Json]] = []
+    for path in provider.read_back.compare if provider.read_back else ():
+        mine = [value for _, value in changes.select(sent, path)]
+        theirs = [value for _, value in changes.select(kept, path)]
+        if mine != theirs:
+            result.append((path, mine[0] if len(mine) == 1 else mine, theirs[0] if len(theirs) == 1 else theirs))
+    return result

@@ -1,0 +1,268 @@
+"""Operations as values: what an API takes and answers, how it authenticates and how it is read back, from a pack."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conformance import schemas
+from conformance.errors import PackError
+
+if TYPE_CHECKING:
+    from conformance.model import JsonObject
+    from conformance.resources import PackFolders
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """
+    Where access tokens come from; ``root`` paths start at the host, others at the endpoint.
+
+    ``client`` is ``basic`` where the client authenticates in the header (RFC 6749, section
+    2.3.1); ``hosts`` gives the documented token host of an API host, where they differ.
+    """
+
+    path: str
+    encoding: str
+    root: bool = False
+    client: str = ""
+    scope: str = ""
+    hosts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSet:
+    """One complete way to authenticate: the header's value, and placeholder name to environment variable."""
+
+    value: str
+    variables: dict[str, str]
+    token_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The header that authenticates, and the ways to come by its value."""
+
+    header: str
+    credentials: tuple[CredentialSet, ...]
+    token_endpoints: tuple[TokenEndpoint, ...]
+
+    def values(self, known: set[str]) -> tuple[str, ...]:
+        """The header's values, with ``{{placeholders}}``, by the sets that are known; of the first set if none is."""
+        complete = [each.value for each in self.credentials if known.issuperset(each.variables)]
+        return tuple(dict.fromkeys(complete or [self.credentials[0].value]))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderForm:
+    """
+    How a realistic order is written down: a template of expressions and what the smaller forms keep of it.
+
+    ``whole`` are objects that make sense with all their members only, whatever a schema requires;
+    ``key`` are the members that identify an order to an API that updates what it knows;
+    ``token`` is the member that carries the run's token, by which our orders are known.
+    """
+
+    template: JsonObject
+    lines: str
+    country: str
+    country_fact: str
+    by_country: tuple[tuple[str, frozenset[str]], ...]
+    currencies: tuple[str, ...]
+    plain: tuple[str, ...]
+    minimal: tuple[tuple[str, str], ...]
+    whole: tuple[str, ...]
+    key: tuple[str, ...]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    How an accepted order is found in the answer.
+
+    ``entries`` is the JSON Pointer of the list, ``id`` that of the vendor's id in an entry,
+    ``echo`` the members that an entry repeats of the order.
+    """
+
+    entries: str
+    id: str
+    echo: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalForm:
+    """
+    How a refusal names what is wrong.
+
+    ``errors`` is the JSON Pointer of the list, ``pointer`` that of the place in an entry;
+    ``order`` how an order is written there, with ``{index}``; ``temporary`` the place that
+    stands for "try again later".
+    """
+
+    errors: str
+    pointer: str
+    order: str
+    temporary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """
+    How stored orders are read: operations by id, and where orders stand in their answers.
+
+    ``find`` are query parameters of the list with the members of an order that they choose by;
+    ``compare`` are the members that a stored order shows as they were sent.
+    """
+
+    list: str
+    query: str
+    find: tuple[tuple[str, str], ...]
+    entries: str
+    one: str
+    order: str
+    delete: str
+    compare: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    One method and path.
+
+    ``success`` are the documented statuses of acceptance, ``tolerated`` those that some
+    page contradicts them with; ``refusals`` are statuses that count as a refusal here
+    although elsewhere they say nothing about the body; ``refusal_status`` is the documented
+    one, or 0.
+    """
+
+    id: str
+    main: bool
+    method: str
+    path: str
+    base_path: str
+    root: bool
+    content_type: str
+    request_schema: JsonObject
+    response_schema: JsonObject | None
+    success_schema: JsonObject | None
+    refusal_schema: JsonObject | None
+    success: tuple[int, ...]
+    tolerated: tuple[int, ...]
+    refusals: tuple[int, ...]
+    refusal_status: int
+    anonymous: bool
+    secret: bool
+    needs_credentials: tuple[str, ...]
+    authorization: str
+    body: JsonObject | None
+    envelope: str
+    wrapper: str
+    mixed_batch: str
+    batch_min: int
+    batch_max: int
+    pack_size: int
+    order: OrderForm | None
+    outcome: Outcome | None
+    refusal: RefusalForm | None
+
+
+def operation(data: dict[str, Any], folders: PackFolders) -> Operation:
+    """An ``[[operation]]`` of provider.toml. Raises PackError for a schema or template that cannot be read."""
+
+    def schema(key: str) -> JsonObject | None:
+        return schemas.load(folders.schemas / data[key]) if key in data else None
+
+    batch = data.get("batch", {})
+    outcome, refusal = data.get("outcome"), data.get("refusal")
+    return Operation(
+        id=data["id"],
+        main=data.get("main", False),
+        method=data["method"],
+        path=data["path"],
+        base_path=data.get("base-path", ""),
+        root=data.get("root", False),
+        content_type=data.get("content-type", ""),
+        request_schema=schema("request-schema") or {},
+        response_schema=schema("response-schema"),
+        success_schema=schema("success-schema"),
+        refusal_schema=schema("refusal-schema"),
+        success=tuple(data["success"]),
+        tolerated=tuple(data.get("tolerated", ())),
+        refusals=tuple(data.get("refusals", ())),
+        refusal_status=data.get("refusal-status", 0),
+        anonymous=data.get("anonymous", False),
+        secret=data.get("secret", False),
+        needs_credentials=tuple(data.get("needs-credentials", ())),
+        authorization=data.get("authorization", ""),
+        body=data.get("body"),
+        envelope=data.get("envelope", ""),
+        wrapper=data.get("wrapper", ""),
+        mixed_batch=data.get("mixed-batch", "silent"),
+        batch_min=batch.get("min", 0),
+        batch_max=batch.get("max", 0),
+        pack_size=data.get("pack-size", 1),
+        order=_order_form(data["order"], folders) if "order" in data else None,
+        outcome=Outcome(outcome["entries"], outcome["id"], tuple(outcome.get("echo", ()))) if outcome else None,
+        refusal=RefusalForm(refusal["errors"], refusal["pointer"], refusal["order"], refusal.get("temporary", ""))
+        if refusal
+        else None,
+    )
+
+
+def _order_form(data: dict[str, Any], folders: PackFolders) -> OrderForm:
+    path = folders.schemas / data["template"]
+    try:
+        template = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackError(f"{path}: cannot be read as JSON ({error})") from error
+    return OrderForm(
+        template=template,
+        lines=data.get("lines", ""),
+        country=data.get("country", "GB"),
+        country_fact=data.get("country-fact", ""),
+        by_country=tuple((each["path"], frozenset(each["countries"])) for each in data.get("by-country", ())),
+        currencies=tuple(data.get("currencies", ())),
+        plain=tuple(data.get("plain", ())),
+        minimal=tuple((each["path"], each.get("unless", "")) for each in data.get("minimal", ())),
+        whole=tuple(data.get("whole", ())),
+        key=tuple(data.get("key", ())),
+        token=data.get("token", ""),
+    )
+
+
+def auth(data: dict[str, Any]) -> Auth:
+    """The ``[auth]`` of provider.toml."""
+    return Auth(
+        data["header"],
+        tuple(
+            CredentialSet(each["value"], dict(each["variables"]), each.get("token-url", ""))
+            for each in data["credentials"]
+        ),
+        tuple(
+            TokenEndpoint(
+                each["path"],
+                each["encoding"],
+                each.get("root", False),
+                each.get("client", ""),
+                each.get("scope", ""),
+                tuple(each.get("hosts", {}).items()),
+            )
+            for each in data.get("token-endpoint", ())
+        ),
+    )
+
+
+def read_back(data: dict[str, Any]) -> ReadBack:
+    """The ``[read-back]`` of provider.toml."""
+    return ReadBack(
+        list=data["list"],
+        query=data.get("query", ""),
+        find=tuple(data.get("find", {}).items()),
+        entries=data["entries"],
+        one=data.get("one", ""),
+        order=data.get("order", ""),
+        delete=data.get("delete", ""),
+        compare=tuple(data.get("compare", ())),
+    )

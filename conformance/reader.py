@@ -1,0 +1,134 @@
+"""Reading back: how long storage takes, what is stored in the end, and taking away what this run created."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from conformance import changes, ledger, links
+from conformance.answers import Answer, classify
+from conformance.sender import in_flight
+
+if TYPE_CHECKING:
+    from conformance.batches import Composer
+    from conformance.model import Exchange, Json, Record
+    from conformance.sender import Sender
+    from conformance.suite import Suite
+
+# A listing of more pages than this is not read to its end.
+_MAX_PAGES = 200
+# Older orders of the account may stand before ours when a listing has another order than was asked for.
+_MAX_FOREIGN_PAGES = 5
+
+
+class Reader:
+    """Reads back what one run stored. Does nothing where the API documents no reading."""
+
+    def __init__(self, suite: Suite, composer: Composer, sender: Sender, token: str) -> None:
+        self._provider = suite.provider
+        self._suite = suite
+        self._composer = composer
+        self._sender = sender
+        self._token = token
+        self._form = suite.provider.read_back
+        self._round = 0
+
+    def watch(self, control: Record) -> None:
+        """Wait until the first control can be read, and learn how long that takes."""
+        form, outcome = self._form, self._provider.main.outcome
+        if form is None or outcome is None or not form.one:
+            return
+        entry = next(iter(ledger.entries(self._provider.main, control.exchange)), None)
+        name = next((value for _, value in changes.select(entry, outcome.id)), None)
+        if name is None:
+            return
+        patience = self._sender.patience
+        started = patience.ticks()
+        composed = self._composer.read(self._provider.operation(form.one), {"id": name})
+        record = self._sender.send_and_keep(composed, "watch", until=self._accepted)
+        if self._accepted(record.exchange):
+            patience.saw(patience.ticks() - started if record.earlier else 0.0)
+        else:
+            patience.hopeless = True
+
+    def sweep(self) -> None:
+        """List what is stored once everything ought to be; again while accepted orders are missing."""
+        if self._form is None:
+            return
+        patience = self._sender.patience
+        patience.settle()
+        waiting = patience.tries(patience.bound())
+        while not self._complete() and waiting.once_more():
+            pass
+
+    def clean_up(self) -> None:
+        """Delete the listed orders that carry this run's token, and nothing else."""
+        form, outcome = self._form, self._provider.main.outcome
+        listed = ledger.listed(self._provider, self._sender.run.records, self._token)
+        if form is None or outcome is None or not form.delete or not listed:
+            return
+        operation = self._provider.operation(form.delete)
+        names = [
+            value for orders in listed.values() for each in orders for _, value in changes.select(each, outcome.id)
+        ]
+        tasks = [
+            partial(
+                self._sender.send, self._composer.read(operation, {"id": name}), "clean-up", self._sender.next_unit()
+            )
+            for name in names
+        ]
+        records = in_flight(tasks, self._sender.width)
+        self._sender.keep(records)
+        for name, record in zip(names, records, strict=True):
+            if not self._accepted(record.exchange):
+                self._sender.run.left.append(str(name))
+
+    def is_free(self, order: Json) -> bool:
+        """
+        Whether nobody else's order has the key of ``order``: its members are no chance of this run's own.
+
+        An order that the listing finds is left alone, by whoever it is.
+        """
+        form, main = self._form, self._provider.main
+        if form is None or not form.find:
+            return True
+        query = {name: next((value for _, value in changes.select(order, path)), None) for name, path in form.find}
+        composed = self._composer.read(self._provider.operation(form.list), {}, query)
+        record = self._sender.send_and_keep(composed, "lookup")
+
+        def key(each: Json) -> list[str]:
+            # Whether letter case matters to the endpoint is not for this to find out.
+            return [part.casefold() for part in ledger.key_of(main, each)]
+
+        found = ledger.stored(self._provider, record.exchange)
+        return self._accepted(record.exchange) and all(key(each) != key(order) for each in found)
+
+    def _complete(self) -> bool:
+        """One sweep; whether it shows every order that must be there (or cannot show more)."""
+        assert self._form is not None
+        operation = self._provider.operation(self._form.list)
+        query, ours, foreign = self._form.query, 0, 0
+        self._round += 1
+        for _ in range(_MAX_PAGES):
+            record = self._sender.send_and_keep(self._composer.read(operation, {}, query), "sweep", self._round)
+            page = ledger.stored(self._provider, record.exchange)
+            mine = sum(ledger.is_ours(self._provider.main, each, self._token) for each in page)
+            ours += mine
+            foreign += not mine
+            following = links.query(record.exchange, "next")
+            if not following or (not mine and ours) or foreign > _MAX_FOREIGN_PAGES:
+                break
+            query = following
+        run = self._sender.run
+        listed = ledger.listed(self._provider, run.records, self._token)
+        if listed is None:
+            return True
+        expected = ledger.write(self._suite, run.records, self._token)
+        return all(
+            any(not ledger.differences(self._provider, entry.order, each) for each in listed.get(key, ()))
+            for key, entry in expected.accepted.items()
+            if entry.sure
+        )
+
+    def _accepted(self, exchange: Exchange) -> bool:
+        return classify(self._provider.operation(exchange.operation), exchange) is Answer.ACCEPTED

@@ -1,0 +1,131 @@
+"""Who may ask: the credentials that an endpoint takes, and the tokens it gives out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
+
+from conformance import schemas
+from conformance.reference.refusals import Flaw, Reply
+
+if TYPE_CHECKING:
+    from conformance.model import Json, JsonObject
+    from conformance.operations import TokenEndpoint
+    from conformance.providers import Provider
+    from conformance.reference.behaviour import Behaviour
+    from conformance.reference.refusals import Refusals
+
+# What the embedded endpoint takes for credentials; obviously not a secret.
+CREDENTIALS = {
+    "access_token": "reference-access-token",
+    "client_id": "reference-client",
+    "client_secret": "reference-client-secret",
+    "public_key": "reference-public-key",
+    "secret_key": "reference-secret-key",
+}
+_TOKEN_LIFE_S = 3600
+_NAMES = re.compile(r"\{\{([a-z_]+)(?::([a-z_]+))?\}\}")
+
+
+class Access:
+    """Knows the credentials of one endpoint, in every form that its pack documents."""
+
+    def __init__(
+        self, provider: Provider, behaviour: Behaviour, refusals: Refusals, credentials: dict[str, str]
+    ) -> None:
+        self._provider = provider
+        self._behaviour = behaviour
+        self._refusals = refusals
+        self._credentials = credentials
+        self._values = tuple(dict.fromkeys(each.value for each in provider.auth.credentials))
+
+    def granted(self, given: str | None) -> bool:
+        """Whether the value of the authenticating header is good enough."""
+        if given is None:
+            return self._behaviour.token_optional
+        return any(self._fits(given, each) for each in self._values)
+
+    def _fits(self, given: str, value: str) -> bool:
+        """Whether a header's value is one of the form ``Bearer {{access_token}}``, ``Basic {{a:b}}`` or ``{{key}}``."""
+        form, _, names = value.rpartition(" ")
+        scheme, _, sent = given.partition(" ") if form else ("", "", given)
+        if scheme.lower() != form.lower() or (self._behaviour.strict and scheme != form):
+            return False
+        if form and form.lower() == self._behaviour.scheme_refused:
+            return False
+        found = _NAMES.fullmatch(names)
+        if found is None:
+            return sent == names
+        user, secret = found.groups()
+        if secret:
+            return self._pair(sent, user, secret)
+        return self._behaviour.token_unchecked or sent in (self._credentials.get(user), self._issued())
+
+    def _pair(self, sent: str, user: str, secret: str) -> bool:
+        given = _decoded(sent)
+        known = (self._credentials.get(user, ""), self._credentials.get(secret, ""))
+        return given == known or (self._behaviour.secret_unchecked and given[0] == known[0])
+
+    def _issued(self) -> str:
+        secret = self._credentials["client_secret"]
+        return "issued-" + hashlib.sha256(secret.encode()).hexdigest()[:24]
+
+    # Tokens
+
+    def token(self, path: str, root_path: str, headers: dict[str, str], raw: bytes) -> Reply:
+        """The answer to a token request; ``path`` is relative to the endpoint, ``root_path`` to the host."""
+        form = "form" in headers.get("content-type", "")
+        try:
+            body: Any = dict(parse_qsl(raw.decode())) if form else json.loads(raw)
+        except ValueError:
+            return self._refused(400, "invalid_request", "not JSON")
+        operation = next((each for each in self._provider.operations if each.path == path), None)
+        documented = True
+        if operation:
+            mistakes = schemas.validator(self._behaviour.schemas[operation.id]).mistakes(body)
+            if mistakes:
+                return self._refused(400, "invalid_request", mistakes[0].message, mistakes[0].pointer)
+            documented = schemas.validator(operation.request_schema).accepts(body)
+        place = next(
+            each for each in self._provider.auth.token_endpoints if each.path == (root_path if each.root else path)
+        )
+        fields = cast("dict[str, Json]", body) if isinstance(body, dict) else {}
+        if place.client and fields.get("grant_type") != "client_credentials":
+            return self._refused(400, "invalid_request", "unsupported grant type", "/grant_type")
+        # A body that only a fault let through gets its token, since that is the fault; credentials that are merely
+        # wrong get none.
+        if documented and not self._client_known(fields, headers.get("authorization", ""), place):
+            return self._refused(401, "invalid_client", "unknown client")
+        answer: JsonObject = {"access_token": self._issued(), "expires_in": _TOKEN_LIFE_S, "token_type": "Bearer"}
+        if place.scope:
+            answer["scope"] = place.scope
+        if self._behaviour.token_answer:
+            answer = {
+                key: answer.get(key) if value == "text" else value
+                for key, value in self._behaviour.token_answer.items()
+            }
+        return Reply(200, answer)
+
+    def _client_known(self, fields: dict[str, Json], basic: str, place: TokenEndpoint) -> bool:
+        known = (self._credentials["client_id"], self._credentials["client_secret"])
+        if basic.startswith("Basic "):
+            return _decoded(basic[6:]) == known
+        if place.client == "basic" and self._behaviour.strict:
+            return False
+        return (fields.get("client_id"), fields.get("client_secret")) == known
+
+    def _refused(self, status: int, code: str, message: str, pointer: str = "") -> Reply:
+        return self._refusals.reply(status, [Flaw(message, pointer, code=code)])
+
+
+def _decoded(text: str) -> tuple[str, str]:
+    """User name and password of HTTP Basic authentication (RFC 7617); two empty texts for anything else."""
+    try:
+        user, _, password = base64.b64decode(text, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return user, password

@@ -1,0 +1,44 @@
+"""Small changes to JSON documents that need not have the members yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.changes import select, tokens
+
+if TYPE_CHECKING:
+    from conformance.model import Json, JsonObject
+
+
+def first(document: Json, place: str) -> Json:
+    """The value at a JSON Pointer (``*`` is each element), or None where there is nothing."""
+    return next((value for _, value in select(document, place)), None)
+
+
+def put(document: JsonObject, place: str, value: Json) -> None:
+    """Set the member at a JSON Pointer, with the objects on the way to it."""
+    node: dict[str, Any] = document
+    *way, last = tokens(place)
+    for part in way:
+        node = node.setdefault(part, {})
+    node[last] = value
+
+
+def replace(document: Json, place: str, value: Json) -> None:
+    """Replace every value that is at a JSON Pointer (``*`` is each element)."""
+    parent, _, last = place.rpartition("/")
+    for _, node in select(document, parent):
+        if isinstance(node, dict) and last in node:
+            node[last] = value
+
+
+def nested(place: str, value: Json) -> JsonObject:
+    """An object that has nothing but a value at a JSON Pointer."""
+    result: JsonObject = {}
+    put(result, place, value)
+    return result
+
+
+def members(value: Json) -> JsonObject:
+    """The value as an object; one without members for anything else."""
+    return value if isinstance(value, dict) else {}
