@@ -10,7 +10,7 @@ from conformance.model import Verdict
 from conformance.reference import faults
 from conformance.reference.app import CREDENTIALS, Endpoint
 from conformance.reference.behaviour import healthy
-from conformance.reference.inprocess import AppTransport
+from conformance.reference.inprocess import AppTransport, patience
 from conformance.report.build import build
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
@@ -52,7 +52,7 @@ def run(
     how = how or behaviour(fault, strict=strict, provider=provider)
     app = app or Endpoint(made.provider, made.account, how, clock=lambda: NOW).app()
     transport = AppTransport(app, made.provider.main.base_path, Vault(CREDENTIALS))
-    settings = {"seed": 1, "token": "tests1", "instant": NOW, "pack": pack} | settings
+    settings = {"seed": 1, "token": "tests1", "instant": NOW, "pack": pack, "patience": patience} | settings
     runner = Runner(made, around(transport) if around else transport, Settings(**settings))
     return runner.run(selected or [case.id for case in made.cases])
 

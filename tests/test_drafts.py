@@ -276,7 +276,17 @@ def test_every_fact_can_be_read():
     assert fact(made, made.lines[1], "line.price") == made.lines[1].price
     assert fact(made, None, "buyer.name") == f"{made.buyer.first_name} {made.buyer.last_name}"
     assert fact(made, None, "shipment.date") == "2026-11-19"
-    assert len(FACTS) == 8 + 6 + 9 + 15 + 3
+    assert fact(made, None, "address.subdivision") == f"GB-{made.address.province}"
+    assert len(FACTS) == 8 + 6 + 10 + 15 + 3
+
+
+@pytest.mark.parametrize("country", ["US", "CA", "AU", "IT"])
+def test_a_subdivision_is_written_as_iso_3166_2_has_it(country):
+    """In the countries whose addresses need one: the country, a hyphen and the code of its own that the order names."""
+    for made in many(country):
+        subdivision = fact(made, None, "address.subdivision")
+        assert re.fullmatch(rf"{country}-[A-Z]{{2,3}}", subdivision)
+        assert subdivision == f"{country}-{made.address.province}"
 
 
 def test_an_unknown_fact_is_told_the_nearest():

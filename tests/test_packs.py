@@ -1,5 +1,6 @@
 """Every pack is sane: its catalogue complete, its cases able to fail, and a mistake in it one clear line."""
 
+import json
 import re
 import shutil
 from collections import defaultdict
@@ -8,16 +9,22 @@ from functools import cache
 
 import pytest
 
-from conformance import catalogue, errors, providers, resources, suite
+from conformance import catalogue, changes, errors, providers, resources, schemas, suite
 from conformance.batches import Composer
-from conformance.model import Expect, Level
+from conformance.model import Account, Expect, Level
 from conformance.reference import behaviour, faults
+from conformance.values import Past
 
 NAMES = list(resources.providers())
 # What is checked by refusals alone: every accepted batch is their other side.
 REFUSED_ONLY = {"required", "type"}
 # What is checked by acceptances alone.
 ACCEPTED_ONLY = {"optional", "unknown"}
+# Constraints that no cases are made of: theirs are written out, whatever the pack says of its sides.
+UNMADE = {"const", "pattern", "uniqueItems", "multipleOf"}
+# Facts that only some accounts have. The embedded endpoint takes any integration but its own for unknown.
+RARE_FACTS = {"sendcloud": {"foreign_integration_id"}}
+NOW = datetime(2026, 11, 20, 9, 15, tzinfo=UTC)
 
 
 @cache
@@ -81,8 +88,22 @@ def test_every_requirement_has_a_case(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_reference_account_excludes_nothing(name):
-    assert {case.id: case.excluded for case in built(name).cases if case.excluded} == {}
+def test_the_reference_account_excludes_nothing_but_what_rare_facts_are_for(name):
+    rare = RARE_FACTS.get(name, set())
+    account = providers.reference_account(providers.load(name))
+    assert {key for key in rare if account.get(key) is not None} == set()
+    wanted = {case.id: f"the account file has no {key}" for case in built(name).cases for key in rare & {*case.needs}}
+    assert {case.id: case.excluded for case in built(name).cases if case.excluded} == wanted
+    assert len(wanted) >= len(rare)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_rare_facts_are_for_is_tried_where_they_are_known(name):
+    pack = providers.load(name)
+    rare = dict.fromkeys(RARE_FACTS.get(name, set()), 999)
+    account = Account(providers.reference_account(pack).facts | rare)
+    secrets = {placeholder for each in pack.auth.credentials for placeholder in each.variables}
+    assert [case.id for case in suite.build(pack, account, secrets).cases if case.excluded] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,15 +115,93 @@ def test_every_constraint_is_tried_from_both_sides(name):
     for owned in catalogue.load(name).sites:
         found = sides[owned.operation, owned.site.key]
         keyword = owned.site.keyword
-        if keyword not in ACCEPTED_ONLY and Expect.REFUSE not in found:
-            lacking.append((owned.operation, owned.site.key, "refused"))
-        orders = providers.load(name).operation(owned.operation).order is not None
+        unmade = keyword in UNMADE
+        if keyword not in ACCEPTED_ONLY:
+            by_hand = unmade or owned.refuse_side == "by-hand"
+            if not (refused_by_hand(name, owned) if by_hand else Expect.REFUSE in found):
+                lacking.append((owned.operation, owned.site.key, "refused"))
         # An operation that takes no orders has one body, and that is what its refusals differ from.
-        optional_here = keyword != "optional" or orders
-        wanted = keyword not in REFUSED_ONLY and owned.accept_side != "none" and optional_here
-        if wanted and not found & {Expect.ACCEPT, Expect.OBSERVE}:
-            lacking.append((owned.operation, owned.site.key, "accepted"))
+        optional_here = keyword != "optional" or takes_orders(name, owned)
+        if keyword not in REFUSED_ONLY and owned.accept_side != "none" and optional_here:
+            by_hand = unmade or owned.accept_side == "by-hand"
+            if not (accepted_by_hand(name, owned) if by_hand else found & {Expect.ACCEPT, Expect.OBSERVE}):
+                lacking.append((owned.operation, owned.site.key, "accepted"))
     assert lacking == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_side_that_is_written_out_by_hand_is_not_made_as_well(name):
+    """``by-hand`` stands where a mechanical case would be about something else, or be told wrongly."""
+    hand = {(each.operation, each.site.key): each for each in catalogue.load(name).sites}
+    for case in built(name).cases:
+        if owned := hand.get((case.operation, case.site)):
+            assert owned.refuse_side != "by-hand" or case.expect is not Expect.REFUSE, case.id
+            # Of the sites whose accepting side is written out, those that lack null or a bound refuse all the same.
+            assert owned.accept_side not in ("by-hand", "none") or case.expect is not Expect.ACCEPT, case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_format_examples_that_are_observed_are_those_that_the_pack_names(name):
+    for owned in catalogue.load(name).sites:
+        cases = [
+            case for case in built(name).cases if case.site == owned.site.key and case.operation == owned.operation
+        ]
+        observed = {
+            case.id.rpartition(".not-")[2] for case in cases if case.expect is Expect.OBSERVE and ".not-" in case.id
+        }
+        assert observed == (owned.observed if owned.site.keyword == "format" else set()), owned.site.key
+
+
+def takes_orders(name, owned):
+    return providers.load(name).operation(owned.operation).order is not None
+
+
+def bodies(name, owned, *expected):
+    """(case, body) of the requests that the owner of a site wrote out; steps that recall an answer are made up."""
+    made_of = built(name)
+    for case in made_of.cases:
+        if case.requirement == owned.requirement and not case.site and case.sends:
+            for index, step in enumerate(case.steps):
+                if case.wanted(index) in expected and (step.operation or case.operation) == owned.operation:
+                    past = Past(*([{"data": [{"id": 4711}]}] * len(case.steps) for _ in range(2)))
+                    composer = Composer(made_of, 1, "k7m2qd")
+                    first = composer.step(case, 0, "", NOW).orders[0] if index else None
+                    composed = composer.step(case, index, "", NOW, first=first, past=past)
+                    yield case, json.loads(composed.request.body)
+
+
+def refused_by_hand(name, owned):
+    """Whether a written refusal breaks this constraint, by the schema, and no other."""
+    rule = f"{owned.site.at}/{owned.site.keyword}"
+    validator = schemas.validator(providers.load(name).operation(owned.operation).request_schema)
+    for _, body in bodies(name, owned, Expect.REFUSE):
+        broken = {changes.pointer([str(part) for part in each.rule]) for each in validator.mistakes(body)}
+        if broken == {rule}:
+            return True
+    return False
+
+
+def accepted_by_hand(name, owned):
+    """Whether a written case, accepted or observed, has a value under the constraint; an optional member is left out."""
+    *above, _ = path = owned.site.path.replace("[]", ".[]").removeprefix("$").strip(".").split(".")
+    for _, body in bodies(name, owned, Expect.ACCEPT, Expect.OBSERVE):
+        if owned.site.keyword == "optional":
+            if any(path[-1] not in parent for parent in values_at(body, above)):
+                return True
+        elif any(value is not None for value in values_at(body, path)):
+            return True
+    return False
+
+
+def values_at(body, path):
+    """The values of a body that an instance path leads to."""
+    found = [body]
+    for part in path:
+        if part == "[]":
+            found = [each for value in found for each in value]
+        elif part:
+            found = [value[part] for value in found if part in value]
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -281,9 +380,7 @@ def test_requirement_twice(pack):
 
 def test_case_twice(pack):
     edit(pack.schemas / "requirements.toml", 'id = "order.answer"', 'id = "order.plain"')
-    assert mistake(pack) == (
-        "PACK/requirements.toml: AL-001/order.plain: stands there twice; ids are for ever and for one thing"
-    )
+    assert mistake(pack) == ("PACK: AL-001/order.plain: made twice; ids are for ever and for one thing")
 
 
 def test_hand_made_case_with_the_id_of_a_mechanical_one(pack):
@@ -292,7 +389,7 @@ def test_hand_made_case_with_the_id_of_a_mechanical_one(pack):
         'covers = ["orders[].id minLength"]\n',
         'covers = ["orders[].id minLength"]\n[[requirement.case]]\nid = "id.too-short"\nexpect = "accept"\n',
     )
-    assert mistake(pack) == "PACK: AL-027/id.too-short: made twice; give the hand-made one another id"
+    assert mistake(pack) == "PACK: AL-027/id.too-short: made twice; ids are for ever and for one thing"
 
 
 def test_foreign_prefix(pack):
@@ -360,7 +457,7 @@ def test_expression_that_nobody_knows(pack):
     edit(pack.schemas / "order.json", '"@order.id"', '"@order.identity"')
     made = suite.load("acme", providers.reference_account(providers.load("acme")))
     with pytest.raises(errors.PackError) as caught:
-        Composer(made, 1, "k7m2qd").step(made.cases[0], 0, "", datetime(2026, 11, 20, tzinfo=UTC))
+        Composer(made, 1, "k7m2qd").step(made.cases[0], 0, "", NOW)
     assert str(caught.value).startswith("@order.identity: no such expression; did you mean 'order.")
 
 

@@ -1,5 +1,6 @@
 """Secrets are put in on the wire and taken out of everything that comes back."""
 
+import base64
 import html
 import json
 from urllib.parse import parse_qs, quote, quote_plus, urlencode
@@ -124,3 +125,77 @@ def test_what_is_no_token_stays(text):
 def test_bytes_that_are_no_text_keep_their_other_bytes(before, after):
     vault = Vault({"api_key": "0123456789"})
     assert vault.scrub_bytes(before + b"\xff0123456789\xfe" + after) == (before + b"\xff{{api_key}}\xfe" + after)
+
+
+# Pairs: base64 of user:password, as RFC 7617 has them in a header
+
+
+def pair(user, password):
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def test_a_pair_is_filled_in_the_form_of_rfc_7617():
+    vault = Vault({"public_key": "Aladdin", "secret_key": "open sesame"})
+    assert (
+        vault.fill("Basic {{public_key:secret_key}}") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    )  # the RFC's own example
+    assert vault.fill("Basic {{secret_key:public_key}}") == f"Basic {pair('open sesame', 'Aladdin')}"
+
+
+@given(SECRETS, SECRETS)
+def test_a_pair_is_read_back_by_who_knows_the_form(user, password):
+    filled = Vault({"public_key": user, "secret_key": password}).fill("Basic {{public_key:secret_key}}")
+    assert base64.b64decode(filled.removeprefix("Basic "), validate=True).decode() == f"{user}:{password}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{public_key:nobody}}", "{{nobody:secret_key}}", "{{public_key:}}", "{{:secret_key}}", "{{public_key:a:b}}"],
+)
+def test_a_pair_that_is_not_known_whole_stays(text):
+    vault = Vault({"public_key": "public-1234", "secret_key": "secret-1234"})
+    assert vault.fill(text) == text
+
+
+def test_a_wrong_password_is_anything_but_the_secret():
+    vault = Vault({"public_key": "public-1234", "secret_key": "secret-1234"})
+    wrong = vault.fill("{{public_key:wrong}}")
+    user, _, password = base64.b64decode(wrong).decode().partition(":")
+    assert user == "public-1234"
+    assert password not in ("", "secret-1234", "wrong")
+    assert vault.fill("{{wrong:secret_key}}") != vault.fill("{{public_key:secret_key}}") != wrong
+    # Nothing but a pair has a wrong half, and a secret of this name is the vault's own.
+    assert vault.fill("{{wrong}}") == "{{wrong}}"
+    named = Vault({"public_key": "public-1234", "wrong": "of this name"})
+    assert named.fill("{{public_key:wrong}}") == pair("public-1234", "of this name")
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("word", ["secret_key", "wrong"])
+def test_a_pair_is_taken_out_of_answers_in_its_own_form(echo, word):
+    """Base64 holds slashes, pluses and equals signs; nothing that can be decoded is left."""
+    vault = Vault({"public_key": "??>>~~public", "secret_key": "~~?>?>"})
+    filled = vault.fill(f"{{{{public_key:{word}}}}}")
+    assert set(filled) & set("+/=")
+    scrubbed = vault.scrub(f"you sent Basic {ECHOES[echo](filled)}, did you?")
+    assert scrubbed == f"you sent Basic {{{{public_key:{word}}}}}, did you?"
+    # And its halves are secrets still.
+    assert vault.scrub("??>>~~public and ~~?>?>") == "{{public_key}} and {{secret_key}}"
+
+
+def test_a_pair_follows_its_halves():
+    """When a half is replaced, the pair that went out before is still scrubbed."""
+    vault = Vault({"client_id": "client-1234", "client_secret": "secret-1234"})
+    before = vault.fill("{{client_id:client_secret}}")
+    vault.put("client_secret", "secret-5678")
+    after = vault.fill("{{client_id:client_secret}}")
+    assert (before, after) == (pair("client-1234", "secret-1234"), pair("client-1234", "secret-5678"))
+    assert vault.scrub(f"{before} {after}") == "{{client_id:client_secret}} {{client_id:client_secret}}"
+
+
+def test_pairs_are_filled_in_bodies_too():
+    vault = Vault({"public_key": "?" * 8, "secret_key": "~" * 8})
+    filled = pair("?" * 8, "~" * 8)
+    assert json.loads(vault.fill_body(b'{"key":"{{public_key:secret_key}}"}', "application/json")) == {"key": filled}
+    form = vault.fill_body(b"key={{public_key:secret_key}}", "application/x-www-form-urlencoded")
+    assert parse_qs(form.decode()) == {"key": [filled]}

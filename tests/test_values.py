@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conformance import drafts
 from conformance.errors import PackError
 from conformance.model import Account
-from conformance.values import MONEY, Scope, fill, filled_operations, mentions_time
+from conformance.values import MONEY, Past, Scope, fill, filled_operations, mentions_time, recall
 
 NOW = datetime(2026, 3, 1, 0, 30, 15, tzinfo=UTC)
 DRAFT = drafts.draft("AL-001/plain", now=NOW, token="k7m2qd", lines=2)
@@ -196,6 +196,118 @@ def test_a_fact_of_a_line_needs_a_line():
     with pytest.raises(PackError) as caught:
         fill("@line.price", replace(SCOPE, line=None))
     assert str(caught.value) == "@line.price: line.price is a fact of a line, and there is no line here"
+
+
+# What earlier steps sent and were answered
+
+
+PAST = Past(
+    sent=([{"order_id": "T-1"}], None, [{"order_id": "T-3", "lines": [1, 2]}]),
+    answers=({"data": [{"id": 4711, "open": None}]}, {"data": {"id": "0042"}}),
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("@answer 1 /data/0/id", 4711),
+        ("@answer-text 1 /data/0/id", "4711"),
+        ("@answer 2 /data/id", "0042"),
+        ("@answer-text 2 /data/id", "0042"),
+        ("@answer 1 /data/0/open", None),
+        ("@answer 1 /data/0", {"id": 4711, "open": None}),
+        ("@answer 2 ", {"data": {"id": "0042"}}),
+        ("@answer 2", {"data": {"id": "0042"}}),
+        ("@sent 1 /0/order_id", "T-1"),
+        ("@sent 2 ", None),
+        ("@sent 3 /0/lines", [1, 2]),
+    ],
+)
+def test_steps_are_remembered(expression, expected):
+    """The same words in a check and in a change, and the same values, of the same types."""
+    assert recall(expression, PAST) == expected
+    assert fill({"a": [expression]}, replace(SCOPE, past=PAST)) == {"a": [expected]}
+    assert type(fill(expression, replace(SCOPE, past=PAST))) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "value", ["T-1", "", 7, None, True, ["@answer 1 /a"], {"a": "@sent 1 /a"}, "@order.id", "@@answer 1"]
+)
+def test_what_recalls_nothing_is_left_as_it_stands(value):
+    assert recall(value, PAST) is value
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("@answer 3 /data", "@answer 3 /data: no such step so far"),
+        ("@answer 0 /data", "@answer 0 /data: no such step so far"),
+        ("@answer -1 /data", "@answer -1 /data: no such step so far"),
+        ("@answer one /data", "@answer one /data: no such step so far"),
+        ("@sent 4 ", "@sent 4 : no such step so far"),
+        ("@answer 1 /data/1/id", "/data/1/id: not in the document"),
+        ("@answer-text 1 /data/0/ID", "/data/0/ID: not in the document"),
+        ("@sent 2 /0/order_id", "/0/order_id: not in the document"),
+    ],
+)
+def test_a_step_that_had_nothing_there_is_told(expression, reason):
+    """No value is made up: a check on it fails, and a step that needs it is not sent."""
+    with pytest.raises(LookupError) as caught:
+        recall(expression, PAST)
+    assert str(caught.value) == reason
+    with pytest.raises(PackError, match="no such step so far|not in the document"):
+        fill(expression, replace(SCOPE, past=PAST))
+
+
+def test_nothing_was_sent_before_the_first_step():
+    with pytest.raises(PackError, match="@answer 1 /data: no such step so far"):
+        fill("@answer 1 /data", SCOPE)
+
+
+# Members that depend on the account
+
+
+def test_an_object_stands_or_falls_with_the_fact_it_needs():
+    """Half a service point would be a mistake of ours: where the account has none, no member of it is sent."""
+    value = {"a": 1, "point": {"@needs": "merchant_ids", "id": "@account merchant_ids.0", "date": "@today"}}
+    assert fill(value, SCOPE) == {"a": 1, "point": {"id": "m-1", "date": "2026-03-01"}}
+    assert fill(value, replace(SCOPE, account=Account())) == {"a": 1}
+    # An empty list, an empty text and false count as not given.
+    assert fill({"a": {"@needs": "none", "b": 1}, "c": {"@needs": "off", "d": 1}}, SCOPE) == {}
+    assert fill([1, {"@needs": "products.0.sku", "b": 2}, {"@needs": "products.1.sku", "b": 3}], SCOPE) == [1, {"b": 2}]
+    assert fill({"@needs": "nothing", "b": 1}, SCOPE) is None
+
+
+def test_the_fact_that_an_inner_object_needs_does_not_take_the_outer_one_away():
+    value = {"@needs": "merchant_ids", "in": {"@needs": "nothing", "b": 1}, "c": 2}
+    assert fill(value, SCOPE) == {"c": 2}
+
+
+def test_a_fact_or_null_stands_there_either_way():
+    """For members that have to be there and may be null."""
+    value = {"contract": "@account-or-null contract_id", "merchant": "@account-or-null merchant_ids.0"}
+    assert fill(value, SCOPE) == {"contract": None, "merchant": "m-1"}
+    assert fill({"off": "@account-or-null off"}, SCOPE) == {"off": None}
+
+
+# Values drawn or derived
+
+
+def test_a_number_depends_on_the_key_of_the_order():
+    """So long that no order of the account goes by it, and short enough for any reader of numbers."""
+    drawn = [fill("@number", replace(SCOPE, key=f"key-{index}")) for index in range(200)]
+    assert [fill("@number", replace(SCOPE, key=f"key-{index}")) for index in range(200)] == drawn
+    assert all(type(each) is int and len(str(each)) == 12 for each in drawn)
+    assert len(set(drawn)) == 200
+
+
+def test_a_text_of_the_first_order_is_written_small():
+    scope = replace(SCOPE, same={"id": "T-Q7Ä", "n": 5, "items": [{"id": "ÉA"}]})
+    assert fill("@lower /id", scope) == "t-q7ä"
+    assert fill("@lower /items/0/id", scope) == "éa"
+    assert fill("@lower /n", scope) == "5"
+    with pytest.raises(PackError, match=r"@lower /no: /no: not in the document"):
+        fill("@lower /no", scope)
 
 
 @pytest.mark.parametrize(("amount", "written"), [("12.00", "12"), ("0.00", "0"), ("12.50", "12.5"), ("0.10", "0.1")])

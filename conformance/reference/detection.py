@@ -20,7 +20,7 @@ from conformance.reference import faults
 from conformance.reference.app import CREDENTIALS, Endpoint
 from conformance.reference.behaviour import healthy
 from conformance.reference.detection_page import markdown
-from conformance.reference.inprocess import AppTransport
+from conformance.reference.inprocess import AppTransport, patience
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
 from conformance.target import DEFAULT_SEED, instant_of, token_of
@@ -35,7 +35,8 @@ class Row:
     """
     One fault and how it was noticed: in words of ``KINDS`` and ``NOTICED``.
 
-    ``reason`` is empty for a violation; ``others`` counts the further requirements that turned red.
+    ``reason`` is empty for a violation; ``others`` counts the further requirements that
+    turned red, where all were tried.
     """
 
     fault: str
@@ -57,15 +58,24 @@ class _Bench:
         self.healthy = healthy(self.pack)
         self.policies = {name: each.policy for name, each in self.run(self.healthy).judgements.items()}
 
-    def run(self, behaviour: Behaviour) -> Run:
+    def run(self, behaviour: Behaviour, requirement: str = "") -> Run:
+        """A run of every case, or of one requirement's cases with what they need."""
         instant = instant_of(DEFAULT_SEED)
         app = Endpoint(self.pack, self.suite.account, behaviour, clock=lambda: instant).app()
         transport = AppTransport(app, self.pack.main.base_path, Vault(CREDENTIALS))
-        settings = Settings(DEFAULT_SEED, token_of(DEFAULT_SEED), instant=instant)
-        return Runner(self.suite, transport, settings).run([case.id for case in self.suite.cases])
+        settings = Settings(
+            DEFAULT_SEED, token_of(DEFAULT_SEED), instant=instant, clean_up=False, patience=patience
+        )
+        cases = [case.id for case in self.suite.cases if requirement in ("", case.requirement.id)]
+        return Runner(self.suite, transport, settings).run(cases)
 
     def row(self, fault: faults.Fault, run: Run) -> Row:
-        red = {case.requirement.id for case in self.suite.cases if run.judgements[case.id].verdict is Verdict.VIOLATION}
+        chosen = set(run.selected)
+        red = {
+            case.requirement.id
+            for case in self.suite.cases
+            if case.id in chosen and run.judgements[case.id].verdict is Verdict.VIOLATION
+        }
         noticed, reason = ("violation", "") if fault.requirement in red else self._otherwise(fault, run)
         others = len(red - {fault.requirement})
         return Row(fault.id, fault.requirement, fault.title, fault.kind, noticed, reason, others)
@@ -91,6 +101,8 @@ def measure(provider: str, requirement: str) -> list[Row]:
     """
     The rows of one requirement's faults; faults that come to the same share a run.
 
+    Faults made by hand are tried in a full run, those of single constraints with their
+    requirement's own cases and whatever these need.
     Raises PackError for a fault that changes nothing.
     """
     bench = _bench(provider)
@@ -102,7 +114,9 @@ def measure(provider: str, requirement: str) -> list[Row]:
             if behaviour == bench.healthy:
                 raise PackError(f"{fault.id}: this fault leaves the endpoint as it is")
             key = json.dumps(asdict(behaviour), sort_keys=True)
-            runs[key] = runs.get(key) or bench.run(behaviour)
+            full = fault.kind == "hand-made"
+            if key not in runs:
+                runs[key] = bench.run(behaviour, "" if full else requirement)
             rows.append(bench.row(fault, runs[key]))
     return rows
 

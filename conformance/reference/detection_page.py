@@ -19,6 +19,11 @@ KINDS = {
     "enum member": "one value of a list refused",
     "demanded": "an optional member demanded",
     "nullable": "null taken",
+    "not-nullable": "null refused where it is allowed",
+    "left-out": "a member left out of an answer",
+    "other-type": "a member of an answer of another type",
+    "other-value": "a member of an answer of another value",
+    "empty": "a member of an answer empty",
 }
 # How a run can show a fault, best first.
 NOTICED = {
@@ -33,9 +38,10 @@ _PAGE = """\
 # What the suite detects: {provider}
 
 The reference endpoint can break each documented rule on purpose; such a fault changes one thing and leaves the rest as
-documented. This page says for every fault of the pack how a full run of the suite showed it. It was made by
-`python -m conformance.reference.detection {provider} --write docs/detection.md`, which runs the suite against one faulty
-endpoint after the other.
+documented. This page says for every fault of the pack how the suite showed it: those made by hand in a full run, those
+of single constraints in a run of their requirement's cases and what these need. It was made by
+`python -m conformance.reference.detection {provider} --write docs/detection/{provider}.md`, which runs the suite against
+one faulty endpoint after the other.
 
 {meanings}
 
@@ -51,7 +57,7 @@ endpoint after the other.
 
 ## By requirement
 
-“Others” is how many further requirements one of its faults turned red, at most.
+“Others” is how many further requirements one of its faults made by hand turned red, at most.
 
 | requirement | faults | noticed as | others | named faults |
 |---|--:|---|--:|---|
@@ -74,7 +80,8 @@ def requirement_line(rows: list[Row]) -> str:
 def markdown(provider: str, rows: list[Row]) -> str:
     """The rows as a page: figures by kind of fault, what is no violation, and a line for each requirement."""
     counts = Counter((kind, row.noticed) for row in rows for kind in (row.kind, ""))
-    figures = {kind: [counts[kind, word] for word in NOTICED] for kind in (*KINDS, "")}
+    known = [kind for kind in KINDS if any(row.kind == kind for row in rows)]
+    figures = {kind: [counts[kind, word] for word in NOTICED] for kind in (*known, "")}
     groups = groupby(rows, key=lambda row: row.requirement)
     return _PAGE.format(
         provider=provider,

@@ -148,6 +148,9 @@ def _singles(owned: list[Owned]) -> Iterator[Fault]:
             title = f"{site.path}: {site.keyword} {word}"
             kind = "enum member" if word.startswith("without-") else word
             unseen = ""
+            if kind == "nullable" and each.refuse_side == "by-hand":
+                # Whether null may stand there is not clear, or written out as a case of its own.
+                continue
             if each.accept_side == "none" and kind in _TIGHTER.get(site.keyword, ()):
                 unseen = f"nobody can try the accepting side of {site.key}"
             yield Fault(name, each.requirement.id, title, _on_schema(each.operation, change), kind, unseen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.model import Exchange, Request, Response
+from conformance.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
     from conformance.scrub import Vault
 
     App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def patience() -> Patience:
+    """Waiting that takes no time: the clock runs on by itself."""
+    elapsed = 0.0
+
+    def pause(seconds: float) -> None:
+        nonlocal elapsed
+        elapsed += seconds
+
+    return Patience(ticks=lambda: elapsed, pause=pause)
 
 
 class AppTransport:
