@@ -1,16 +1,24 @@
 """Credentials come from the environment, the first complete set wins, and tokens are kept fresh."""
 
+import base64
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
-from conformance import credentials, providers
+from conformance import credentials, providers, suite, target
 from conformance.credentials import TokenKeeper, environment, token_url, vault
 from conformance.errors import UserError
+from conformance.model import Request
+from conformance.operations import TokenEndpoint
 from conformance.scrub import Vault
+from conformance.transport import HttpTransport
 
 ATLAST = providers.load("atlast")
 TOKEN = {"ATLAST_ACCESS_TOKEN": "token-1234"}
@@ -116,6 +124,212 @@ def test_tokens_come_from_the_endpoints_own_host_unless_told_otherwise(endpoint,
     """Credentials for a sandbox never go to the documented production host by themselves."""
     url, described = token_url(ATLAST, endpoint, configured)
     assert (url, described.encoding) == expected
+
+
+SENDCLOUD = providers.load("sendcloud")
+KEYS = {"SENDCLOUD_PUBLIC_KEY": "public-1234", "SENDCLOUD_SECRET_KEY": "secret-1234"}
+OAUTH = {"SENDCLOUD_CLIENT_ID": "client:1234", "SENDCLOUD_CLIENT_SECRET": "secret-5678"}
+PATH = "/oauth2/token"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "configured", "expected"),
+    [
+        # The documented server's tokens come from a host of their own, whatever base path is meant.
+        ("https://panel.sendcloud.sc", "", f"https://account.sendcloud.com{PATH}"),
+        ("https://panel.sendcloud.sc/api/v3", "", f"https://account.sendcloud.com{PATH}"),
+        ("https://PANEL.sendcloud.sc/api/v3/", "", f"https://account.sendcloud.com{PATH}"),
+        # Nobody else's do, however alike the name; the path starts at the host.
+        ("https://panel.sendcloud.sc.example.com/api/v3", "", f"https://panel.sendcloud.sc.example.com{PATH}"),
+        ("https://sub.panel.sendcloud.sc/api/v3", "", f"https://sub.panel.sendcloud.sc{PATH}"),
+        ("http://127.0.0.1:8080/api/v3", "", f"http://127.0.0.1:8080{PATH}"),
+        # What is configured wins everywhere.
+        ("https://panel.sendcloud.sc", "https://b.example/token", "https://b.example/token"),
+        ("http://127.0.0.1:8080", f"https://b.example{PATH}", f"https://b.example{PATH}"),
+    ],
+)
+def test_tokens_come_from_the_documented_host_of_the_documented_server_alone(endpoint, configured, expected):
+    url, described = token_url(SENDCLOUD, endpoint, configured)
+    assert url == expected
+    assert (described.encoding, described.client, described.scope) == ("form", "basic", "api")
+
+
+def test_the_keys_win_over_the_client_and_each_set_has_its_header():
+    both, _ = vault(SENDCLOUD, KEYS | OAUTH)
+    assert set(both.names) == {"public_key", "secret_key", "client_id", "client_secret"}
+    values = SENDCLOUD.auth.values(set(both.names))
+    assert values == ("Basic {{public_key:secret_key}}", "Bearer {{access_token}}")
+    assert SENDCLOUD.auth.values({"client_id", "client_secret"}) == ("Bearer {{access_token}}",)
+    assert SENDCLOUD.auth.values(set()) == ("Basic {{public_key:secret_key}}",)
+    assert base64.b64decode(both.fill(values[0]).removeprefix("Basic ")) == b"public-1234:secret-1234"
+
+
+class TokenServer(BaseHTTPRequestHandler):
+    """Gives out a token, and keeps what it was asked with."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.seen.append((self.path, {key.lower(): value for key, value in self.headers.items()}, body))
+        answer = b'{"access_token":"issued-1234","expires_in":3600}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def served():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), TokenServer)
+    server.seen = []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", server.seen
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def asked(served, endpoint):
+    """What a token is asked for with, by the transport, before the first request that needs one."""
+    base, seen = served
+    secrets = Vault({"client_id": "client:1234", "client_secret": "s&cret=5678+"})
+    transport = HttpTransport(f"{base}/api/v3", secrets, token=(f"{base}{PATH}", endpoint))
+    request = Request("POST", "/orders", headers=(("authorization", "Bearer {{access_token}}"),), body=b"[]")
+    exchange = transport.send(request, "create-orders", "e1", datetime.now(UTC))
+    transport.close()
+    token, order = seen
+    assert order[0] == "/api/v3/orders"
+    assert order[1]["authorization"] == "Bearer issued-1234"
+    assert exchange.request == request, "the record keeps the placeholder"
+    return token
+
+
+def test_the_client_authenticates_in_the_header_where_the_pack_says_so(served):
+    """RFC 6749, section 2.3.1: client and secret stand in the header, and then not in the body as well."""
+    _, described = token_url(SENDCLOUD, served[0], "")
+    path, headers, body = asked(served, described)
+    assert path == PATH
+    assert base64.b64decode(headers["authorization"].removeprefix("Basic ")) == b"client:1234:s&cret=5678+"
+    assert headers["content-type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(body.decode(), strict_parsing=True) == {"grant_type": ["client_credentials"], "scope": ["api"]}
+
+
+@pytest.mark.parametrize("scope", ["", "api", "orders read&write"])
+@pytest.mark.parametrize("encoding", ["form", "json"])
+def test_the_client_stands_in_the_body_otherwise_and_a_scope_where_there_is_one(served, encoding, scope):
+    _, headers, body = asked(served, TokenEndpoint(PATH, encoding, scope=scope))
+    form = encoding == "form"
+    found = dict(parse_qsl(body.decode(), strict_parsing=True)) if form else json.loads(body)
+    wanted = {"grant_type": "client_credentials", "client_id": "client:1234", "client_secret": "s&cret=5678+"}
+    assert found == wanted | ({"scope": scope} if scope else {})
+    assert "authorization" not in headers
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param(
+            {}, marks=pytest.mark.xfail(strict=True, reason="target._live sends these cases to the API's host")
+        ),
+        {"SENDCLOUD_TOKEN_URL": f"https://b.example{PATH}"},
+    ],
+)
+def test_cases_about_tokens_ask_where_tokens_come_from(monkeypatch, variables):
+    """And not the API's own host: it would answer 404, and the client's secret would go where it does not belong."""
+    monkeypatch.setattr(credentials, "environment", lambda: OAUTH | variables)
+    made = {}
+
+    class Kept(HttpTransport):
+        def __init__(self, endpoint, secrets, **options):
+            made.update(options)
+            super().__init__(endpoint, secrets, **options)
+
+    monkeypatch.setattr(target, "HttpTransport", Kept)
+    secrets, _ = vault(SENDCLOUD, OAUTH)
+    account = providers.reference_account(SENDCLOUD)
+    endpoint = "https://panel.sendcloud.sc"
+    ready = target.Target(
+        "live",
+        target.Options("sendcloud", endpoint),
+        suite.build(SENDCLOUD, account, secrets.names),
+        secrets,
+        endpoint,
+    )
+    with target.runner(ready):
+        pass
+    assert ready.suite.case("SC-009/token.issued").excluded == ""
+    assert made["places"] == {PATH: made["token"][0]}
+
+
+# What has to be known of an account
+
+
+@pytest.fixture
+def prepared(tmp_path, monkeypatch):
+    """Make a live endpoint ready for Sendcloud, with an account file of this text; nothing is sent."""
+
+    def prepare(text=None, variables=KEYS):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(credentials, "environment", lambda: dict(variables))
+        path = tmp_path / "account.toml"
+        if text is not None:
+            path.write_text(text, encoding="utf-8")
+        account = str(path) if text is not None else ""
+        return target.prepare(target.Options("sendcloud", endpoint="http://127.0.0.1:9", account=account))
+
+    return prepare
+
+
+@pytest.mark.parametrize("text", [None, "", "integration_ids = []\n", "contract_id = 517\n"])
+def test_a_fact_that_no_order_can_do_without_is_asked_for_by_its_name(prepared, text):
+    with pytest.raises(UserError) as caught:
+        prepared(text)
+    assert str(caught.value) == (
+        "sendcloud: --account FILE with integration_ids is needed: ids of the account's Sendcloud API integrations "
+        "(GET /integrations lists them); the second is used where two are needed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("integration_ids = [7, 8]\n", [7, 8]),
+        ("integration_id = 7\n", [7]),
+        ("integration_id = 7\nsecond_integration_id = 8\n", [7, 8]),
+        ("second_integration_id = 8\nintegration_id = 7\n", [7, 8]),
+        ("integration_ids = [7]\nintegration_id = 7\n", [7]),
+    ],
+)
+def test_a_fact_can_be_written_another_way(prepared, text, known):
+    made = prepared(text)
+    assert made.suite.account.get("integration_ids") == known
+    needy = {case.id for case in made.suite.cases if "integration_ids.1" in case.needs}
+    assert needy
+    gone = {case.id for case in made.suite.cases if case.excluded == "the account file has no integration_ids.1"}
+    assert gone == (set() if len(known) > 1 else needy)
+
+
+def test_facts_are_asked_for_before_credentials_and_credentials_before_anything_is_sent(prepared):
+    with pytest.raises(UserError, match="integration_ids is needed"):
+        prepared("", {})
+    with pytest.raises(UserError) as caught:
+        prepared("integration_id = 7\n", {})
+    assert str(caught.value) == (
+        "sendcloud: no credentials: set SENDCLOUD_PUBLIC_KEY and SENDCLOUD_SECRET_KEY, or SENDCLOUD_CLIENT_ID and "
+        "SENDCLOUD_CLIENT_SECRET in the environment or in a .env file"
+    )
+
+
+def test_a_secret_in_the_account_file_is_refused(prepared):
+    with pytest.raises(
+        UserError, match="'secret_key' is a secret; set SENDCLOUD_SECRET_KEY in the environment instead"
+    ):
+        prepared('integration_id = 7\nsecret_key = "x"\n')
 
 
 # Fresh tokens

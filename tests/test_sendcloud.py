@@ -197,7 +197,8 @@ def test_a_live_run_counts_reading_and_clean_up_apart(live):
     outcome, served, _ = live
     counts = outcome.report["counts"]
     made = counts["requests_by_operation"]
-    assert made["create-orders"] == served.requests <= MOST_REQUESTS
+    # One request goes to the path with a slash behind it, where nobody answers.
+    assert made["create-orders"] == served.requests + 1 <= MOST_REQUESTS
     assert counts["read_backs"] == served.reads == made["get-order"] + made["list-orders"]
     assert counts["requests"] == made["create-orders"] + made["create-token"]
     assert counts["clean_up"] > 800
@@ -410,7 +411,8 @@ def test_orders_of_others_stay_as_they_are(strict):
     account = Account(STRANGERS, strict=strict)
     done = run(inside=account.endpoint, clean_up=True)
     account.is_untouched()
-    assert len(account.endpoint.stored()) >= account.count
+    assert [each["order_id"] for each in account.endpoint.stored()[account.count :] if TOKEN in each["order_id"]] == []
+    assert len(account.endpoint.stored()) == account.count
     assert {name: each for name, each in unhappy(done).items() if each[0] != "inconclusive"} == {}
 
 
@@ -440,7 +442,9 @@ def test_where_every_letter_is_taken_nothing_is_sent_under_one():
 @pytest.mark.parametrize("changes", [{"filters_ignored": True}, {"list_empty": True}], ids=lambda each: next(iter(each)))
 def test_a_lookup_that_cannot_be_trusted_spares_the_orders_of_others(changes):
     """A listing that ignores what was asked for, or shows nothing, is no proof that a letter is free."""
-    account = Account([other(letter, number) for letter in LETTERS for number in (7, 8)], **changes)
+    taken = [other(letter, number) for letter in LETTERS for number in (7, 8)]
+    # More than a page holds, and newer.
+    account = Account([*taken, *(other(f"S-{number}") for number in range(250))], **changes)
     run(inside=account.endpoint, clean_up=True, selected=_about_short_ids())
     account.is_untouched()
 
@@ -480,7 +484,9 @@ def same_verdicts(how, selected=()):
         run(inside=Endpoint(suite(NAME).provider, suite(NAME).account, how, clock=lambda: NOW), selected=selected, pack=pack)
         for pack in (True, False)
     )
-    assert verdicts(alone) == verdicts(packed)
+    judged = {*packed.selected, *(name for each in packed.records for name in (*each.atoms, each.case))}
+    found = [{name: each for name, each in verdicts(done).items() if name in judged} for done in (alone, packed)]
+    assert found[0] == found[1]
     return packed, alone
 
 
@@ -567,7 +573,8 @@ def test_orders_that_others_create_meanwhile_hide_none_of_ours():
             return said
 
     inside = endpoint()
-    done = run(Busy, inside=inside, selected=cases(areas=ABOUT_BATCHES), clean_up=True)
+    done = run(Busy, inside=inside, selected=cases(areas=ABOUT_BATCHES))
     assert Busy.sold == 450
     assert {name: each for name, each in unhappy(done).items() if each[0] == "violation"} == {}
-    assert [each for each in inside.stored() if TOKEN in each["order_id"]] == []
+    found, _ = swept(done)
+    assert found == {each["order_id"] for each in inside.stored() if TOKEN in each["order_id"]}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance import drafts
+from conformance import changes, drafts
 from conformance.errors import PackError
 from conformance.model import Account
 from conformance.values import MONEY, Past, Scope, fill, filled_operations, mentions_time, recall
@@ -255,7 +255,7 @@ def test_a_step_that_had_nothing_there_is_told(expression, reason):
     with pytest.raises(LookupError) as caught:
         recall(expression, PAST)
     assert str(caught.value) == reason
-    with pytest.raises(PackError, match="no such step so far|not in the document"):
+    with pytest.raises(PackError, match=r"no such step so far|not in the document"):
         fill(expression, replace(SCOPE, past=PAST))
 
 
@@ -315,3 +315,50 @@ def test_amounts_are_written_as_people_write_them(amount, written):
     """A whole amount has no point: some readers take 12.0 for something else than 12."""
     line = replace(DRAFT.lines[0], price=Decimal(amount))
     assert json.dumps(fill("@line.price", replace(SCOPE, line=line))) == written
+
+
+# Places with a star, which checks and read-back look at
+
+
+DATA = {
+    "data": [{"id": 1, "lines": [{"sku": "a"}, {}]}, {"lines": []}, {"id": None, "lines": [{"sku": "b"}]}],
+    "*": {"a/b": 7, "m~n": 8},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("", [("", DATA)]),
+        ("/data/0/id", [("/data/0/id", 1)]),
+        ("/data/*/id", [("/data/0/id", 1), ("/data/2/id", None)]),
+        ("/data/*/lines/*/sku", [("/data/0/lines/0/sku", "a"), ("/data/2/lines/0/sku", "b")]),
+        ("/data/1/lines/*", []),
+        ("/data/3", []),
+        ("/data/-", []),
+        ("/data/01", []),
+        ("/nothing/*", []),
+        ("/data/0/id/*", []),
+        # Of an object, the star is a member like any other.
+        ("/*/a~1b", [("/*/a~1b", 7)]),
+        ("/*/m~0n", [("/*/m~0n", 8)]),
+        ("/*/*", []),
+    ],
+)
+def test_every_place_that_a_path_leads_to_is_selected(path, expected):
+    found = changes.select(DATA, path)
+    assert found == expected
+    assert all(changes.read(DATA, place) is value for place, value in found)
+
+
+@pytest.mark.parametrize("document", [None, 7, "text", True, [], {}])
+def test_nothing_is_selected_where_there_is_nothing(document):
+    assert changes.select(document, "/a") == changes.select(document, "/*") == []
+    assert changes.select(document, "") == [("", document)]
+
+
+@given(JSON)
+def test_selection_without_a_star_is_reading(document):
+    for place, value in changes.select({"a": document, "b": [document, 1]}, "/b/*"):
+        assert changes.read({"a": document, "b": [document, 1]}, place) == value
+    assert changes.select({"a": document}, "/a") == [("/a", document)]
