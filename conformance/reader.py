@@ -32,6 +32,8 @@ class Reader:
         self._token = token
         self._form = suite.provider.read_back
         self._round = 0
+        # Orders of ours that do not carry the token: nobody else had their key when they were sent.
+        self._unmarked: list[Json] = []
 
     def watch(self, control: Record) -> None:
         """Wait until the first control can be read, and learn how long that takes."""
@@ -62,26 +64,30 @@ class Reader:
             pass
 
     def clean_up(self) -> None:
-        """Delete the listed orders that carry this run's token, and nothing else."""
+        """Delete the stored orders that this run created, and nothing else."""
         form, outcome = self._form, self._provider.main.outcome
-        listed = ledger.listed(self._provider, self._sender.run.records, self._token)
-        if form is None or outcome is None or not form.delete or not listed:
+        if form is None or outcome is None or not form.delete:
             return
         operation = self._provider.operation(form.delete)
-        names = [
-            value for orders in listed.values() for each in orders for _, value in changes.select(each, outcome.id)
-        ]
-        tasks = [
-            partial(
-                self._sender.send, self._composer.read(operation, {"id": name}), "clean-up", self._sender.next_unit()
-            )
-            for name in names
-        ]
-        records = in_flight(tasks, self._sender.width)
+        names = [value for order in self._created() for _, value in changes.select(order, outcome.id)]
+        composed = [self._composer.read(operation, {"id": name}) for name in names]
+        tasks = [partial(self._sender.send, each, "clean-up", self._sender.next_unit()) for each in composed]
+        records = in_flight(tasks, self._sender.width) if tasks else []
         self._sender.keep(records)
         for name, record in zip(names, records, strict=True):
             if not self._accepted(record.exchange):
                 self._sender.run.left.append(str(name))
+
+    def _created(self) -> list[Json]:
+        """Our orders as the endpoint lists them: by the run's token, or by a key that was nobody's before."""
+        main = self._provider.main
+        listed = ledger.listed(self._provider, self._sender.run.records, self._token) or {}
+        created = [each for orders in listed.values() for each in orders]
+        for order in self._unmarked:
+            key = ledger.key_of(main, order)
+            found = ledger.stored(self._provider, self._look_up(order).exchange)
+            created += [each for each in found if ledger.key_of(main, each) == key]
+        return created
 
     def is_free(self, order: Json) -> bool:
         """
@@ -89,19 +95,27 @@ class Reader:
 
         An order that the listing finds is left alone, by whoever it is.
         """
-        form, main = self._form, self._provider.main
-        if form is None or not form.find:
+        if self._form is None or not self._form.find:
             return True
-        query = {name: next((value for _, value in changes.select(order, path)), None) for name, path in form.find}
-        composed = self._composer.read(self._provider.operation(form.list), {}, query)
-        record = self._sender.send_and_keep(composed, "lookup")
+        main = self._provider.main
 
         def key(each: Json) -> list[str]:
             # Whether letter case matters to the endpoint is not for this to find out.
             return [part.casefold() for part in ledger.key_of(main, each)]
 
+        record = self._look_up(order)
         found = ledger.stored(self._provider, record.exchange)
-        return self._accepted(record.exchange) and all(key(each) != key(order) for each in found)
+        free = self._accepted(record.exchange) and all(key(each) != key(order) for each in found)
+        if free:
+            self._unmarked.append(order)
+        return free
+
+    def _look_up(self, order: Json) -> Record:
+        assert self._form is not None
+        find = self._form.find
+        query = {name: next((value for _, value in changes.select(order, path)), None) for name, path in find}
+        composed = self._composer.read(self._provider.operation(self._form.list), {}, query)
+        return self._sender.send_and_keep(composed, "lookup")
 
     def _complete(self) -> bool:
         """One sweep; whether it shows every order that must be there (or cannot show more)."""

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 from conformance import checking, plan, values
 from conformance.answers import Answer, classify
 from conformance.batches import Composed, Composer
-from conformance.errors import PackError
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.model import Case, Expect, Record
 from conformance.reader import Reader
 from conformance.sender import Run, Sender, Settings, in_flight, status
-from conformance.values import Past
+from conformance.values import NotSaid, Past
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -183,8 +182,8 @@ class Runner:
             now = self._sender.now()
             try:
                 made = self._composer.step(case, index, "", now, first=first, past=before)
-            except PackError:
-                # A step recalls what no answer said: the judge finds the step missing.
+            except NotSaid:
+                # The judge finds the step missing.
                 break
             first = made.orders[0] if first is None and made.orders else first
             if step.wait == "settled":

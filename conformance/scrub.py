@@ -84,7 +84,8 @@ class Vault:
 
     def scrub(self, text: str) -> str:
         """``text`` without any secret of this run, nor any token."""
-        pairs = [(value, name) for name, value in self._values.items()] + self._old
+        # Other threads may put a pair in meanwhile.
+        pairs = [(value, name) for name, value in list(self._values.items())] + list(self._old)
         for value, name in sorted(pairs, key=lambda pair: -len(pair[0])):
             if len(value) >= _SHORTEST:
                 for form in _forms(value):

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance import catalogue, providers
-from conformance import standing as checks
 from conformance.checks import handmade, mechanical, standing
 from conformance.errors import PackError, nearest
 from conformance.model import Case, Expect, Recipe
@@ -94,8 +93,6 @@ def _check_names(cases: list[Case], provider: Provider) -> None:
             raise PackError(f"{provider.folders.schemas}: {case.id}: made twice; ids are for ever and for one thing")
         ids.add(case.id)
     for case in cases:
-        if case.standing and case.standing not in checks.NAMES:
-            raise PackError(f"{case.id}: standing {case.standing!r}; {nearest(case.standing, checks.NAMES)}")
         for name in case.reads:
             if name != "control" and name not in ids:
                 raise PackError(f"{case.id}: reads {name!r}, which is no case; {nearest(name, ids)}")

@@ -74,22 +74,28 @@ def prepare(options: Options) -> Target:
     if not options.endpoint:
         account = providers.reference_account(provider)
         if options.account:
-            account = providers.read_account(provider, Path(options.account))
+            account = _account(provider, options.account)
         # The embedded endpoint knows its own credentials, so every case that needs them can run.
         names = {name for each in provider.auth.credentials for name in each.variables}
         return Target("reference", options, suite.build(provider, account, names), None, "")
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
-    account = providers.read_account(provider, Path(options.account)) if options.account else Account()
-    for key, about in provider.account_keys.items():
-        if about.get("required") and account.get(key) is None:
-            raise UserError(f"{provider.name}: --account FILE with {key} is needed: {about['about']}")
+    account = _account(provider, options.account)
     vault, token_url = credentials.vault(provider, credentials.environment())
     token_url = token_url or str(account.get("token_url") or "")
     closed = _closed(provider, vault, token_url)
     made = suite.build(provider, account, vault.names, closed)
     _hide_headers(options, provider, vault)
     return Target("live", options, made, vault, endpoint)
+
+
+def _account(provider: Provider, path: str) -> Account:
+    """The account's facts. Raises UserError naming a fact without which nothing valid can be sent."""
+    account = providers.read_account(provider, Path(path)) if path else Account()
+    for key, about in provider.account_keys.items():
+        if about.get("required") and account.get(key) is None:
+            raise UserError(f"{provider.name}: --account FILE with {key} is needed: {about['about']}")
+    return account
 
 
 def _hide_headers(options: Options, provider: Provider, vault: Vault) -> None:
@@ -192,13 +198,17 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
     bases = [base, ""] if base and not parts.path else [parts.path]
     origin = f"{parts.scheme}://{parts.netloc}"
     used = credentials.token_endpoint(provider, configured)
-    places = {used.path: configured} if used and configured else {}
+    token = credentials.token_url(provider, origin + bases[0], configured)
+    # Token requests that cases make go where tokens come from, which may be another host.
+    places = {used.path: token[0]} if used and token[0] and not token[0].startswith(origin) else {}
+    if used and configured:
+        places = {used.path: configured}
     transport = HttpTransport(
         origin + bases[0],
         target.secrets,
         timeout=options.timeout,
         headers=options.headers,
-        token=credentials.token_url(provider, origin + bases[0], configured),
+        token=token,
         connections=options.concurrency,
         max_rps=options.max_rps,
         bases=bases[1:],

@@ -38,21 +38,31 @@ class Past:
     answers: tuple[Json, ...] = ()
 
 
+class NotSaid(LookupError):  # noqa: N818  # what an endpoint left out is no error of ours
+    """A step recalls what no earlier step said."""
+
+
+_RECALLED = re.compile(r"@(answer|answer-text|sent) ([0-9]{1,3})(?: (/.*)?)?")
+
+
 def recall(value: Json, past: Past) -> Json:
     """
     ``value``, or what ``@answer 1 /pointer``, ``@answer-text …`` or ``@sent 1 /pointer`` remember of a step.
 
-    Steps count from 1. Raises LookupError when that step had nothing there.
+    Steps count from 1. Raises NotSaid when that step had nothing there.
     """
-    if not isinstance(value, str) or not value.startswith(("@answer", "@sent")):
+    found = _RECALLED.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
         return value
-    word, _, rest = value.removeprefix("@").partition(" ")
-    number, _, pointer = rest.partition(" ")
+    word, number, pointer = found.groups()
     bodies = past.sent if word == "sent" else past.answers
-    if not number.isdigit() or not 0 < int(number) <= len(bodies):
-        raise LookupError(f"{value}: no such step so far")
-    found = changes.read(bodies[int(number) - 1], pointer)
-    return str(found) if word == "answer-text" else found
+    if not 0 < int(number) <= len(bodies):
+        raise NotSaid(f"{value}: no such step so far")
+    try:
+        recalled = changes.read(bodies[int(number) - 1], pointer or "")
+    except LookupError as error:
+        raise NotSaid(f"{value}: {error}") from None
+    return str(recalled) if word == "answer-text" else recalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +131,8 @@ def _evaluate(expression: str, scope: Scope) -> object:
             return _WORDS[word](rest, scope)
         if word in drafts.FACTS:
             return _json(drafts.fact(scope.draft, scope.line, word))
+    except NotSaid:
+        raise
     except (LookupError, ValueError) as error:
         raise PackError(f"@{expression}: {error}") from error
     raise PackError(f"@{expression}: no such expression; {nearest(word, [*_WORDS, *drafts.FACTS, 'now', 'today'])}")
@@ -151,7 +163,13 @@ def _text(rest: str, _: Scope) -> str:
 
 
 def _recalled(word: str) -> Callable[[str, Scope], object]:
-    return lambda rest, scope: recall(f"@{word} {rest}", scope.past)
+    def recalled(rest: str, scope: Scope) -> Json:
+        expression = f"@{word} {rest}"
+        if not _RECALLED.fullmatch(expression):
+            raise ValueError("names no step and place; write @answer 1 /data/0/id")
+        return recall(expression, scope.past)
+
+    return recalled
 
 
 _WORDS: dict[str, Callable[[str, Scope], object]] = {

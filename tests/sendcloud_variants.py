@@ -256,7 +256,12 @@ class WordyErrors(Around):
     def refusal(self, call, said):
         body = said.json
         for number, each in enumerate(body["errors"]):
-            each |= {"title": "Not valid", "id": f"e-{number}", "meta": {"a": [1]}, "links": {"about": "https://x.invalid"}}
+            each |= {
+                "title": "Not valid",
+                "id": f"e-{number}",
+                "meta": {"a": [1]},
+                "links": {"about": "https://x.invalid"},
+            }
             each["source"] = each.get("source", {}) | {"parameter": "body", "header": "content-type"}
         return said.saying(body | {"jsonapi": {"version": "1.1"}})
 

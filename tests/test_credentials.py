@@ -233,9 +233,7 @@ def test_the_client_stands_in_the_body_otherwise_and_a_scope_where_there_is_one(
 @pytest.mark.parametrize(
     "variables",
     [
-        pytest.param(
-            {}, marks=pytest.mark.xfail(strict=True, reason="target._live sends these cases to the API's host")
-        ),
+        {},
         {"SENDCLOUD_TOKEN_URL": f"https://b.example{PATH}"},
     ],
 )

@@ -90,9 +90,7 @@ def expected(fault, provider="atlast"):
 def test_every_fault_is_noticed_by_its_own_requirement(provider, requirement):
     rows = detection.measure(provider, requirement)
     assert {row.fault: row.noticed for row in rows} == {
-        each.id: expected(each, provider)
-        for each in all_faults(provider).values()
-        if each.requirement == requirement
+        each.id: expected(each, provider) for each in all_faults(provider).values() if each.requirement == requirement
     }
     assert all(row.reason for row in rows if row.noticed != "violation")
     page = (ROOT / f"docs/detection/{provider}.md").read_text(encoding="utf-8")

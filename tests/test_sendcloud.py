@@ -173,7 +173,13 @@ def live(run_pytest, tmp_path_factory):
     served = Endpoint(made.provider, made.account, behaviour(provider=NAME), delay=0.3)
     foreign = served.preload([other("F-1"), other("F-2", 8), other("A"), other("7", 8)])
     with running(served) as url:
-        arguments = ("--provider=sendcloud", f"--endpoint={url}", "--account=account.toml", "--report=out", "--tb=short")
+        arguments = (
+            "--provider=sendcloud",
+            f"--endpoint={url}",
+            "--account=account.toml",
+            "--report=out",
+            "--tb=short",
+        )
         outcome = run_pytest(folder, *arguments, env=ENVIRONMENT, timeout=150)
     return outcome, served, foreign
 
@@ -439,7 +445,9 @@ def test_where_every_letter_is_taken_nothing_is_sent_under_one():
     assert len(account.endpoint.stored()) == account.count
 
 
-@pytest.mark.parametrize("changes", [{"filters_ignored": True}, {"list_empty": True}], ids=lambda each: next(iter(each)))
+@pytest.mark.parametrize(
+    "changes", [{"filters_ignored": True}, {"list_empty": True}], ids=lambda each: next(iter(each))
+)
 def test_a_lookup_that_cannot_be_trusted_spares_the_orders_of_others(changes):
     """A listing that ignores what was asked for, or shows nothing, is no proof that a letter is free."""
     taken = [other(letter, number) for letter in LETTERS for number in (7, 8)]
@@ -481,7 +489,11 @@ def _is_short(order):
 
 def same_verdicts(how, selected=()):
     packed, alone = (
-        run(inside=Endpoint(suite(NAME).provider, suite(NAME).account, how, clock=lambda: NOW), selected=selected, pack=pack)
+        run(
+            inside=Endpoint(suite(NAME).provider, suite(NAME).account, how, clock=lambda: NOW),
+            selected=selected,
+            pack=pack,
+        )
         for pack in (True, False)
     )
     judged = {*packed.selected, *(name for each in packed.records for name in (*each.atoms, each.case))}
@@ -524,7 +536,9 @@ def paged_run(size, selected=(), **more):
     served = Endpoint(provider, made.account, behaviour(provider=NAME), clock=lambda: NOW)
     transport = AppTransport(served.app(), provider.main.base_path, Vault(CREDENTIALS))
     settings = {"instant": NOW, "clean_up": False, "patience": variants.Clock().patience} | more
-    done = Runner(small, transport, Settings(1, "tests1", **settings)).run(selected or [case.id for case in small.cases])
+    done = Runner(small, transport, Settings(1, "tests1", **settings)).run(
+        selected or [case.id for case in small.cases]
+    )
     return done, served
 
 

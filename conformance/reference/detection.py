@@ -63,9 +63,7 @@ class _Bench:
         instant = instant_of(DEFAULT_SEED)
         app = Endpoint(self.pack, self.suite.account, behaviour, clock=lambda: instant).app()
         transport = AppTransport(app, self.pack.main.base_path, Vault(CREDENTIALS))
-        settings = Settings(
-            DEFAULT_SEED, token_of(DEFAULT_SEED), instant=instant, clean_up=False, patience=patience
-        )
+        settings = Settings(DEFAULT_SEED, token_of(DEFAULT_SEED), instant=instant, clean_up=False, patience=patience)
         cases = [case.id for case in self.suite.cases if requirement in ("", case.requirement.id)]
         return Runner(self.suite, transport, settings).run(cases)
 

@@ -1,0 +1,94 @@
+"""Standing checks of what is stored after a run, held against the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance import ledger
+from conformance.model import Finding
+from conformance.standing.whole import Untold, short, some
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.ledger import Entry, Key
+    from conformance.model import Case, Json
+    from conformance.standing.whole import Found, Whole
+
+
+def visibility(_case: Case, whole: Whole) -> Iterator[Found]:
+    """Observed: how long the first accepted order took to become readable."""
+    for record in some([each for each in whole.records if each.purpose == "watch"], "nothing was read back"):
+        if not whole.readable:
+            raise Untold(whole.nothing_readable())
+        waited = (record.exchange.sent_at - record.earlier[0].sent_at).total_seconds() if record.earlier else 0.0
+        # Where the clock stands still, all that is known is that it was not at once.
+        got = "at once" if not record.earlier else f"after {waited:.1f} s" if waited else "after a while"
+        yield Finding("time until an order is readable", "nothing in particular", got), record.exchange.id
+
+
+def stored(_case: Case, whole: Whole) -> Iterator[Found]:
+    """Every accepted order can be read afterwards."""
+    listed = _listed(whole)
+    for key, entry in _sure(whole):
+        if key not in listed:
+            yield Finding("accepted order", "stored", f"not listed: {', '.join(key)}"), entry.exchange
+
+
+def as_sent(_case: Case, whole: Whole) -> Iterator[Found]:
+    """What is stored is what was sent last."""
+    listed = _listed(whole)
+    for key, entry in _sure(whole):
+        if stored := listed.get(key):
+            found = min((ledger.differences(whole.provider, entry.order, each) for each in stored), key=len)
+            for path, sent, kept in found[:1]:
+                yield Finding(f"stored {path}", short(sent), short(kept)), entry.exchange
+
+
+def one_a_key(_case: Case, whole: Whole) -> Iterator[Found]:
+    """An order that was sent again is still one order."""
+    listed = _listed(whole)
+    for key, entry in _sure(whole):
+        if len(listed.get(key, ())) > 1:
+            got = f"{len(listed[key])} with {', '.join(key)}"
+            yield Finding("orders stored under one key", "1", got), entry.exchange
+
+
+def nothing_refused(_case: Case, whole: Whole) -> Iterator[Found]:
+    """Nothing of a refused batch is stored, be it the bad order or a good one beside it."""
+    listed = _listed(whole)
+    if not whole.ledger.refused:
+        raise Untold("nothing was refused")
+    for key, entries in whole.ledger.refused.items():
+        if key not in whole.ledger.accepted and key in listed:
+            yield Finding("order of a refused batch", "not stored", f"stored: {', '.join(key)}"), entries[0].exchange
+
+
+def nothing_updated(_case: Case, whole: Whole) -> Iterator[Found]:
+    """A refused batch leaves orders that were stored before as they were."""
+    listed = _listed(whole)
+    looked_at = False
+    for key, entry in _sure(whole):
+        for refused in whole.ledger.refused.get(key, ()):
+            changed = ledger.differences(whole.provider, refused.order, entry.order)
+            looked_at |= bool(changed)
+            for kept in listed.get(key, ()):
+                if changed and not ledger.differences(whole.provider, refused.order, kept):
+                    path, sent, old = changed[0]
+                    yield Finding(f"stored {path} after a refused update", short(old), short(sent)), refused.exchange
+    if not looked_at:
+        raise Untold("no update was refused")
+
+
+def _listed(whole: Whole) -> dict[Key, list[Json]]:
+    if whole.listed is None:
+        raise Untold("the stored orders could not be listed")
+    if not whole.listed and any(True for _ in _sure(whole)):
+        raise Untold(whole.nothing_readable())
+    return whole.listed
+
+
+def _sure(whole: Whole) -> Iterator[tuple[Key, Entry]]:
+    for key, entry in whole.ledger.accepted.items():
+        if entry.sure:
+            yield key, entry

@@ -1,0 +1,118 @@
+"""All exchanges of a run with the orders in them, as standing checks look at them."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from conformance import changes, ledger, refusals
+from conformance.answers import Answer
+from conformance.model import Expect, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conformance.ledger import Key
+    from conformance.model import Exchange, Json, Record
+    from conformance.suite import Suite
+
+# A difference, and the exchange it showed in.
+Found: TypeAlias = "tuple[Finding, str]"
+
+
+class Whole:
+    """All exchanges of a run with the orders in them."""
+
+    def __init__(self, suite: Suite, records: Sequence[Record], answers: Sequence[Answer], token: str) -> None:
+        self.suite = suite
+        self.provider = suite.provider
+        self.operation = suite.provider.main
+        self.records = records
+        self.answers = answers
+        self.token = token
+
+    @cached_property
+    def taken(self) -> list[Record]:
+        """Accepted batches."""
+        return [each for each, answer in self._main() if answer is Answer.ACCEPTED]
+
+    @cached_property
+    def refused(self) -> list[Record]:
+        """Refusals of cases that had to be refused for their body."""
+        cases = self.suite.by_id
+        return [
+            record
+            for record, answer in self._main()
+            if answer is Answer.REFUSED
+            and (case := cases.get(record.case)) is not None
+            and case.wanted(record.step) is Expect.REFUSE
+        ]
+
+    @cached_property
+    def disguised(self) -> list[Record]:
+        """What looks like a success by its status, and has the body of a refusal."""
+        form = self.operation.refusal
+        return [each for each in self.taken if form and any(value for _, value in self._errors(each, form.errors))]
+
+    def _errors(self, record: Record, path: str) -> list[tuple[str, Json]]:
+        return changes.select(refusals.body(record.exchange), path)
+
+    @cached_property
+    def confirmed(self) -> list[Record]:
+        """Refusals with a status that may speak of something else, met twice between accepted controls."""
+        return [each for each, answer in self._main() if answer is Answer.AMBIGUOUS and each.purpose == "confirm"]
+
+    @cached_property
+    def ledger(self) -> ledger.Ledger:
+        """What ought to be stored."""
+        return ledger.write(self.suite, self.records, self.token)
+
+    @cached_property
+    def listed(self) -> dict[Key, list[Json]] | None:
+        """What is stored, by the final sweep."""
+        return ledger.listed(self.provider, self.records, self.token)
+
+    @cached_property
+    def readable(self) -> bool:
+        """Whether anything accepted became readable at all."""
+        form = self.provider.read_back
+        one = form is not None and any(
+            answer is Answer.ACCEPTED and record.exchange.operation == form.one
+            for record, answer in zip(self.records, self.answers, strict=True)
+        )
+        return one or bool(self.listed)
+
+    def nothing_readable(self) -> str:
+        """Why nothing can be said about storage."""
+        return "nothing that was accepted became readable"
+
+    def accepted(self, answer: Answer, _operation: str) -> bool:
+        """Whether a reading was answered with what it asked for."""
+        return answer is Answer.ACCEPTED
+
+    def _main(self) -> Iterator[tuple[Record, Answer]]:
+        for record, answer in zip(self.records, self.answers, strict=True):
+            if record.exchange.operation == self.operation.id and record.purpose != "lost":
+                yield record, answer
+
+
+class Untold(Exception):  # noqa: N818  # not an error: there is nothing to judge by
+    """Why a check cannot say anything."""
+
+
+def some(records: list[Record], otherwise: str) -> list[Record]:
+    """``records``, of which there has to be one. Raises Untold with ``otherwise``."""
+    if not records:
+        raise Untold(otherwise)
+    return records
+
+
+def status(exchange: Exchange) -> int:
+    """The status of an answer; 0 without one."""
+    return exchange.response.status if exchange.response else 0
+
+
+def short(value: Json) -> str:
+    """A value as JSON, cut where it goes on for long."""
+    return json.dumps(value, ensure_ascii=False)[:120]
