@@ -55,7 +55,7 @@ class Composer:
     def __init__(self, suite: Suite, seed: int, token: str) -> None:
         self._provider: Provider = suite.provider
         self._maker = OrderMaker(suite.provider.main, suite.account, seed, token)
-        self._authorized = suite.authorization[0]
+        self._authorized: Mapping[str, str] = suite.authorization[0]
         self._fillers = 0
 
     def turn_to(self, plain: Plain) -> None:
@@ -67,9 +67,9 @@ class Composer:
         self._maker.plain = plain
         self._fillers = plain.fillers
 
-    def authorize(self, value: str) -> None:
-        """From now on requests carry another value, with placeholders, in the header that authenticates."""
-        self._authorized = value
+    def authorize(self, headers: Mapping[str, str]) -> None:
+        """From now on requests carry other headers, with placeholders, to authenticate."""
+        self._authorized = headers
 
     def orders(self, atoms: Sequence[Atom], attempt: str, now: datetime) -> Composed:
         """A batch of orders that must all be taken."""
@@ -147,7 +147,7 @@ class Composer:
             place = place.replace(f"{{{name}}}", quote(str(value), safe=""))
         if not isinstance(query, str):
             query = urlencode({name: value for name, value in query.items() if value is not None})
-        headers = (("accept", "application/json"), self._authorization(operation))
+        headers = (("accept", "application/json"), *self._authorization(operation))
         return Composed(operation.id, Request(operation.method, place, query, headers, root=operation.root), ())
 
     def _about_body(self, case: Case, step: Step, operation: Operation, body: Json, scope: Scope) -> Composed:
@@ -158,15 +158,17 @@ class Composer:
     def _request(self, operation: Operation, body: Json) -> Request:
         headers = [("content-type", operation.content_type), ("accept", "application/json")]
         if operation.authorization or not operation.anonymous:
-            headers.append(self._authorization(operation))
+            headers += self._authorization(operation)
         raw = envelope.encode(body)
         if "form" in operation.content_type:
             # Placeholders keep their braces here; the transport escapes what it puts in.
             raw = urlencode(cast("dict[str, str]", body), safe="{}").encode()
         return Request(operation.method, operation.path, headers=tuple(headers), body=raw, root=operation.root)
 
-    def _authorization(self, operation: Operation) -> tuple[str, str]:
-        return self._provider.auth.header, operation.authorization or self._authorized
+    def _authorization(self, operation: Operation) -> list[tuple[str, str]]:
+        if operation.authorization:
+            return [("authorization", operation.authorization)]
+        return [(name.lower(), value) for name, value in self._authorized.items()]
 
 
 def _fitting(change: Operations, order: Json) -> Operations:

@@ -11,7 +11,7 @@ from conformance.errors import PackError, nearest
 from conformance.model import Level, Requirement
 
 if TYPE_CHECKING:
-    from conformance.model import JsonObject
+    from conformance.model import Json, JsonObject
     from conformance.providers import Provider
     from conformance.schemas import Site
 
@@ -34,6 +34,7 @@ class Owned:
     observed: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
     needs_credentials: tuple[str, ...] = ()
+    when: tuple[tuple[str, Json], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class Catalogue:
     """
     ``sites`` and ``answers`` in the order of the schemas.
 
-    ``cases``, ``faults`` and what they need are as written in the pack, by requirement id.
+    ``cases``, ``faults`` and the ``conditions`` of a requirement (``needs``,
+    ``needs-credentials``, ``when``) are as written in the pack, by its id.
     """
 
     requirements: tuple[Requirement, ...]
@@ -59,8 +61,7 @@ class Catalogue:
     answers: tuple[AnswerSite, ...]
     cases: dict[str, tuple[dict[str, Any], ...]]
     faults: dict[str, tuple[dict[str, Any], ...]]
-    needs: dict[str, tuple[str, ...]]
-    needs_credentials: dict[str, tuple[str, ...]]
+    conditions: dict[str, dict[str, Any]]
 
     def requirement(self, name: str) -> Requirement:
         """A requirement by id. Raises PackError with the nearest id."""
@@ -83,7 +84,7 @@ def load(provider: str, revision: str = "") -> Catalogue:
     pack = providers.load(provider, revision)
     path = pack.folders.schemas / "requirements.toml"
     data = cast("dict[str, list[dict[str, Any]]]", descriptors.read(path, "requirements", PackError))
-    rows = data["requirement"]
+    rows = [_of_revision(each, pack.revision) for each in data["requirement"] if _exists(each, pack.revision)]
     requirements = tuple(
         Requirement(each["id"], Level(each["level"]), each["area"], each["title"], each["source"],
                     each.get("untestable", ""))
@@ -102,9 +103,20 @@ def load(provider: str, revision: str = "") -> Catalogue:
         _answers(pack, rows, requirements, str(path)),
         {row["id"]: tuple(row.get("case", ())) for row in rows},
         {row["id"]: tuple(row.get("fault", ())) for row in rows},
-        {row["id"]: tuple(row.get("needs", ())) for row in rows},
-        {row["id"]: tuple(row.get("needs-credentials", ())) for row in rows},
+        {row["id"]: {key: row[key] for key in ("needs", "needs-credentials", "when") if key in row} for row in rows},
     )
+
+
+def _exists(row: dict[str, Any], revision: str) -> bool:
+    return revision in row.get("revision", (revision,))
+
+
+def _of_revision(row: dict[str, Any], revision: str) -> dict[str, Any]:
+    """A requirement with the cases and faults that a revision of the documentation knows."""
+    parts: dict[str, Any] = {
+        key: [each for each in row[key] if _exists(each, revision)] for key in ("case", "fault") if key in row
+    }
+    return {**row, **parts}
 
 
 def sites(schema: JsonObject) -> dict[str, Site]:
@@ -124,6 +136,8 @@ def _owned(
         for entry in row.get("covers", ()):
             operation_id, colon, key = entry.partition(":")
             place = (operation_id, key) if colon else (pack.main.id, entry)
+            if place not in known and _known_elsewhere(pack, place):
+                continue
             if place not in known:
                 hint = nearest(place[1], [each for name, each in known if name == place[0]])
                 raise PackError(f"{path}: {requirement.id}: covers {entry!r}, which no request schema has; {hint}")
@@ -138,6 +152,7 @@ def _owned(
                 frozenset(row.get("observe-formats", ())),
                 tuple(row.get("needs", ())),
                 tuple(row.get("needs-credentials", ())),
+                tuple(row.get("when", {}).items()),
             )
     missing = [f"{name}: {key}" for name, key in known if (name, key) not in found and not key.endswith(" unknown")]
     if missing:
@@ -169,3 +184,14 @@ def _answers(
     if missing:
         raise PackError(f"{path}: no requirement holds {' '.join(missing[0])!r}; add it to an answers list")
     return tuple(found[place] for place in known if place in found)
+
+
+def _known_elsewhere(pack: Provider, place: tuple[str, str]) -> bool:
+    """Whether another revision of the documentation knows a site."""
+    from conformance import providers  # noqa: PLC0415  # see above
+
+    for revision in pack.revisions:
+        other = providers.load(pack.name, revision).operations
+        if any(each.id == place[0] and place[1] in sites(each.request_schema) for each in other):
+            return True
+    return False

@@ -46,12 +46,12 @@ def vault(provider: Provider, variables: Mapping[str, str]) -> tuple[Vault, str]
         if all(variables.get(variable) for variable in each.variables.values()):
             values = {name: variables[variable] for name, variable in each.variables.items()}
             # Credentials of other sets may be known too; some cases need them.
-            for other in provider.auth.credentials:
-                for name, variable in other.variables.items():
+            for name, known in provider.auth.variables.items():
+                for variable in known:
                     if variables.get(variable):
                         values.setdefault(name, variables[variable])
             url = next((variables.get(one.token_url, "") for one in provider.auth.credentials if one.token_url), "")
-            return Vault(values), url
+            return Vault(values, provider.secret_members), url
     wanted = ", or ".join(" and ".join(each.variables.values()) for each in provider.auth.credentials)
     raise UserError(f"{provider.name}: no credentials: set {wanted} in the environment or in a .env file")
 

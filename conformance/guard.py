@@ -51,7 +51,7 @@ class Guard:
         composer: Composer,
         sender: Sender,
         transport: Transport,
-        alternatives: tuple[str, ...] = (),
+        alternatives: tuple[dict[str, str], ...] = (),
     ) -> None:
         self._operation = operation
         self._alternatives = alternatives
@@ -140,9 +140,9 @@ class Guard:
 
     def _other_credentials(self, record: Record) -> Record:
         """Try the other documented ways to authenticate that are known, where the first is turned away."""
-        for value in self._alternatives:
+        for headers in self._alternatives:
             self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
-            self._composer.authorize(value)
+            self._composer.authorize(headers)
             record = self._control()
             if status(record) not in (401, 403):
                 self._sender.run.control = "plain with other credentials"

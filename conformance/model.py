@@ -115,7 +115,9 @@ class Step:
     changed ``order``, the whole ``body`` or the ``request`` document. ``operation`` is the
     case's own unless named; ``path`` and ``query`` fill its parameters. A step without an
     ``expect`` of its own that is not the last sets the stage: without it nothing is proved.
-    ``wait`` is ``until`` (repeat until the checks hold) or ``settled`` (wait for storage first).
+    ``wait`` is ``until`` (repeat until the checks hold) or ``settled`` (wait for storage first); where
+    it is ``undetermined``, having waited in vain proves nothing. ``names`` are those of the
+    orders, where orders have names; ``body`` is that of another operation.
     """
 
     slots: tuple[str, ...] = ("changed",)
@@ -127,6 +129,9 @@ class Step:
     query: tuple[tuple[str, Json], ...] = ()
     checks: tuple[Check, ...] = ()
     wait: str = ""
+    names: tuple[str, ...] = ()
+    body: Json = None
+    undetermined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,11 @@ class Case:
     rank: int = 50
     needs: tuple[str, ...] = ()
     needs_credentials: tuple[str, ...] = ()
+    # Account facts with the value that they must have.
+    when: tuple[tuple[str, Json], ...] = ()
+    # What a standing check is about: settings of a rule, or a place in the answer.
+    rule: JsonObject | None = None
+    value_at: str = ""
     why: str = ""
     site: str = ""
     excluded: str = ""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from conformance import schemas
+from conformance import envelope, schemas
 from conformance.errors import PackError
 
 if TYPE_CHECKING:
-    from conformance.model import JsonObject
+    from conformance.model import Json, JsonObject
     from conformance.resources import PackFolders
 
 
@@ -33,25 +33,45 @@ class TokenEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class CredentialSet:
-    """One complete way to authenticate: the header's value, and placeholder name to environment variable."""
+    """
+    One complete way to authenticate: header to value with ``{{placeholders}}``, and placeholder to environment variable.
 
-    value: str
+    ``{{a:b}}`` is the pair in the form of RFC 7617.
+    """
+
+    headers: dict[str, str]
     variables: dict[str, str]
     token_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """The header that authenticates, and the ways to come by its value."""
+    """The ways to authenticate; ``extra`` maps further placeholders to environment variables, which some cases need."""
 
-    header: str
     credentials: tuple[CredentialSet, ...]
     token_endpoints: tuple[TokenEndpoint, ...]
+    extra: dict[str, str]
 
-    def values(self, known: set[str]) -> tuple[str, ...]:
-        """The header's values, with ``{{placeholders}}``, by the sets that are known; of the first set if none is."""
-        complete = [each.value for each in self.credentials if known.issuperset(each.variables)]
-        return tuple(dict.fromkeys(complete or [self.credentials[0].value]))
+    @property
+    def headers(self) -> frozenset[str]:
+        """The names of all headers that authenticate, in small letters."""
+        return frozenset(name.lower() for each in self.credentials for name in each.headers)
+
+    @property
+    def variables(self) -> dict[str, tuple[str, ...]]:
+        """Environment variables by placeholder."""
+        found: dict[str, tuple[str, ...]] = {}
+        for one in (*(each.variables for each in self.credentials), self.extra):
+            for name, variable in one.items():
+                found[name] = (*found.get(name, ()), variable)
+        return found
+
+    def ways(self, known: set[str]) -> tuple[dict[str, str], ...]:
+        """The headers of each set of credentials that is known, the first to be used; of the first set if none is."""
+        complete = [each.headers for each in self.credentials if known.issuperset(each.variables)]
+        return tuple(each for index, each in enumerate(complete) if each not in complete[:index]) or (
+            self.credentials[0].headers,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,8 @@ class OrderForm:
     """
     How a realistic order is written down: a template of expressions and what the smaller forms keep of it.
 
+    ``variants`` choose other ``plain`` and ``minimal`` members for accounts of a kind: (fact, value, plain,
+    minimal). ``cost`` tells where an order names products and quantities, whose prices the account knows.
     ``whole`` are objects that make sense with all their members only, whatever a schema requires;
     ``key`` are the members that identify an order to an API that updates what it knows;
     ``token`` is the member that carries the run's token, by which our orders are known.
@@ -72,6 +94,8 @@ class OrderForm:
     currencies: tuple[str, ...]
     plain: tuple[str, ...]
     minimal: tuple[tuple[str, str], ...]
+    variants: tuple[tuple[str, Json, tuple[str, ...], tuple[tuple[str, str], ...]], ...]
+    cost: dict[str, str]
     whole: tuple[str, ...]
     key: tuple[str, ...]
     token: str
@@ -80,15 +104,26 @@ class OrderForm:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    How an accepted order is found in the answer.
+    How the fate of an order is found in the answer.
 
-    ``entries`` is the JSON Pointer of the list, ``id`` that of the vendor's id in an entry,
-    ``echo`` the members that an entry repeats of the order.
+    ``entries`` is the JSON Pointer of the list (or of the one order), ``id`` that of the
+    vendor's id in an entry, ``echo`` the members that an entry repeats of the order; ``lines``
+    tells where lines stand in both and what they repeat. With ``by_name`` the answer has an
+    entry for each name of the request, whose ``status`` is ``accepted`` or ``refused``; ``ids``
+    are the places of vendor's ids there.
     """
 
     entries: str
     id: str
     echo: tuple[str, ...]
+    lines: dict[str, Json]
+    by_name: bool
+    status: str
+    accepted: str
+    refused: str
+    ids: tuple[str, ...]
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +147,15 @@ class ReadBack:
     """
     How stored orders are read: operations by id, and where orders stand in their answers.
 
+    ``page`` is the query parameter that counts pages, where no Link header leads on.
+
     ``find`` are query parameters of the list with the members of an order that they choose by;
     ``compare`` are the members that a stored order shows as they were sent.
     """
 
     list: str
     query: str
+    page: str
     find: tuple[tuple[str, str], ...]
     entries: str
     one: str
@@ -166,16 +204,22 @@ class Operation:
     order: OrderForm | None
     outcome: Outcome | None
     refusal: RefusalForm | None
+    effects: tuple[str, ...]
 
 
-def operation(data: dict[str, Any], folders: PackFolders) -> Operation:
-    """An ``[[operation]]`` of provider.toml. Raises PackError for a schema or template that cannot be read."""
+def operation(data: dict[str, Any], folders: PackFolders, revision: str) -> Operation:
+    """
+    An ``[[operation]]`` of provider.toml, as a revision of the documentation knows it.
+
+    Raises PackError for a schema or template that cannot be read.
+    """
 
     def schema(key: str) -> JsonObject | None:
-        return schemas.load(folders.schemas / data[key]) if key in data else None
+        return schemas.load(folders.schemas / data[key], revision) if key in data else None
 
     batch = data.get("batch", {})
-    outcome, refusal = data.get("outcome"), data.get("refusal")
+    refusal = data.get("refusal")
+    request_schema = schema("request-schema") or {}
     return Operation(
         id=data["id"],
         main=data.get("main", False),
@@ -184,7 +228,7 @@ def operation(data: dict[str, Any], folders: PackFolders) -> Operation:
         base_path=data.get("base-path", ""),
         root=data.get("root", False),
         content_type=data.get("content-type", ""),
-        request_schema=schema("request-schema") or {},
+        request_schema=request_schema,
         response_schema=schema("response-schema"),
         success_schema=schema("success-schema"),
         refusal_schema=schema("refusal-schema"),
@@ -203,41 +247,68 @@ def operation(data: dict[str, Any], folders: PackFolders) -> Operation:
         batch_min=batch.get("min", 0),
         batch_max=batch.get("max", 0),
         pack_size=data.get("pack-size", 1),
-        order=_order_form(data["order"], folders) if "order" in data else None,
-        outcome=Outcome(outcome["entries"], outcome["id"], tuple(outcome.get("echo", ()))) if outcome else None,
+        order=_order_form(data["order"], data, folders, request_schema) if "order" in data else None,
+        outcome=_outcome(data["outcome"]) if "outcome" in data else None,
         refusal=RefusalForm(refusal["errors"], refusal["pointer"], refusal["order"], refusal.get("temporary", ""))
         if refusal
         else None,
+        effects=tuple(data.get("effects", ("orders",) if data.get("main") else ())),
     )
 
 
-def _order_form(data: dict[str, Any], folders: PackFolders) -> OrderForm:
+def _outcome(data: dict[str, Any]) -> Outcome:
+    return Outcome(
+        entries=data.get("entries", ""),
+        id=data.get("id", ""),
+        echo=tuple(data.get("echo", ())),
+        lines=data.get("lines", {}),
+        by_name=data.get("by-name", False),
+        status=data.get("status", ""),
+        accepted=data.get("accepted", ""),
+        refused=data.get("refused", ""),
+        ids=tuple(data.get("ids", ())),
+        code=data.get("code", ""),
+        message=data.get("message", ""),
+    )
+
+
+def _order_form(data: dict[str, Any], operation: dict[str, Any], folders: PackFolders, schema: JsonObject) -> OrderForm:
     path = folders.schemas / data["template"]
     try:
         template = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PackError(f"{path}: cannot be read as JSON ({error})") from error
+    order_schema = envelope.order_schema(operation.get("envelope", ""), operation.get("wrapper", ""), schema)
     return OrderForm(
-        template=template,
+        template=cast("JsonObject", schemas.known_part(template, order_schema)),
         lines=data.get("lines", ""),
         country=data.get("country", "GB"),
         country_fact=data.get("country-fact", ""),
         by_country=tuple((each["path"], frozenset(each["countries"])) for each in data.get("by-country", ())),
         currencies=tuple(data.get("currencies", ())),
         plain=tuple(data.get("plain", ())),
-        minimal=tuple((each["path"], each.get("unless", "")) for each in data.get("minimal", ())),
+        minimal=_minimal(data),
+        variants=tuple(
+            (fact, value, tuple(each.get("plain", ())), _minimal(each))
+            for each in data.get("variants", ())
+            for fact, value in each["when"].items()
+        ),
+        cost=data.get("cost", {}),
         whole=tuple(data.get("whole", ())),
         key=tuple(data.get("key", ())),
         token=data.get("token", ""),
     )
 
 
+def _minimal(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((each["path"], each.get("unless", "")) for each in data.get("minimal", ()))
+
+
 def auth(data: dict[str, Any]) -> Auth:
     """The ``[auth]`` of provider.toml."""
     return Auth(
-        data["header"],
         tuple(
-            CredentialSet(each["value"], dict(each["variables"]), each.get("token-url", ""))
+            CredentialSet(dict(each["headers"]), dict(each["variables"]), each.get("token-url", ""))
             for each in data["credentials"]
         ),
         tuple(
@@ -251,6 +322,7 @@ def auth(data: dict[str, Any]) -> Auth:
             )
             for each in data.get("token-endpoint", ())
         ),
+        {name: variable for each in data.get("extra", ()) for name, variable in each["variables"].items()},
     )
 
 
@@ -259,6 +331,7 @@ def read_back(data: dict[str, Any]) -> ReadBack:
     return ReadBack(
         list=data["list"],
         query=data.get("query", ""),
+        page=data.get("page", ""),
         find=tuple(data.get("find", {}).items()),
         entries=data["entries"],
         one=data.get("one", ""),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from conformance import changes, drafts, people, values
+from conformance import changes, drafts, envelope, people, values
 from conformance.errors import UserError, nearest
 from conformance.values import Scope
 
@@ -51,8 +51,10 @@ class OrderMaker:
         self._account = account
         self._seed = seed
         self._token = token
-        self._schema = _order_schema(operation)
+        self._schema = envelope.order_schema(operation.envelope, operation.wrapper, operation.request_schema)
         self._shapes: dict[str, JsonObject] = {}
+        kinds = [each for each in self._form.variants if account.get(each[0]) == each[1]]
+        self._plain, self._least = kinds[0][2:] if kinds else (self._form.plain, self._form.minimal)
         self._country = self._home()
         self.plain = Plain()
 
@@ -115,7 +117,7 @@ class OrderMaker:
         if start == "full":
             shape = copy.deepcopy(full)
         else:
-            kept = list(self._form.plain) if start == "plain" else self._minimal()
+            kept = list(self._plain) if start == "plain" else self._minimal()
             shape = cast("JsonObject", _required(full, self._schema))
             for pointer in kept:
                 _carry(shape, full, self._schema, pointer)
@@ -141,14 +143,7 @@ class OrderMaker:
         return country
 
     def _minimal(self) -> list[str]:
-        return [path for path, unless in self._form.minimal if not (unless and self._account.get(unless))]
-
-
-def _order_schema(operation: Operation) -> JsonObject:
-    node = operation.request_schema
-    if operation.envelope == "wrapped":
-        node = cast("dict[str, JsonObject]", node["properties"])[operation.wrapper]
-    return cast("JsonObject", node["items"])
+        return [path for path, unless in self._least if not (unless and self._account.get(unless))]
 
 
 def _with_lines(value: Json, parts: list[str], lines: list[Json]) -> Json:

@@ -32,6 +32,9 @@ class Provider:
     auth: Auth
     operations: tuple[Operation, ...]
     read_back: ReadBack | None
+    # Members of answers that are worth money or secret, and never kept.
+    secret_members: tuple[str, ...]
+    derived: tuple[dict[str, Any], ...]
     reference: JsonObject
     folders: PackFolders
 
@@ -65,7 +68,7 @@ def load(name: str, revision: str = "") -> Provider:
     current = next((str(each["name"]) for each in data["revision"] if each.get("current")), revisions[-1])
     if revision and revision not in revisions:
         raise UserError(f"--revision={revision}: {name} has no such revision; {nearest(revision, revisions)}")
-    known = tuple(operations.operation(each, folders) for each in data["operation"])
+    known = tuple(operations.operation(each, folders, revision or current) for each in data["operation"])
     if sum(each.main for each in known) != 1:
         raise PackError(f"{path}: /operation: exactly one operation needs main = true")
     return Provider(
@@ -80,6 +83,8 @@ def load(name: str, revision: str = "") -> Provider:
         auth=operations.auth(data["auth"]),
         operations=known,
         read_back=operations.read_back(data["read-back"]) if "read-back" in data else None,
+        secret_members=tuple(data.get("secret-members", ())),
+        derived=tuple(data.get("derive", ())),
         reference=data.get("reference", {}),
         folders=folders,
     )
@@ -99,9 +104,9 @@ def read_account(provider: Provider, path: Path) -> Account:
         "properties": {key: cast("Json", {"type": each["type"]}) for key, each in provider.account_keys.items()},
     }
     facts = descriptors.read(path, "account", UserError)
-    for each in provider.auth.credentials:
-        for name in each.variables.keys() & facts.keys():
-            raise UserError(f"{path}: /: {name!r} is a secret; set {each.variables[name]} in the environment instead")
+    for name, variables in provider.auth.variables.items():
+        if name in facts:
+            raise UserError(f"{path}: /: {name!r} is a secret; set {variables[0]} in the environment instead")
     descriptors.check(facts, meta, path, UserError)
     for key, about in provider.account_keys.items():
         if "into" in about and key in facts:
@@ -109,4 +114,26 @@ def read_account(provider: Provider, path: Path) -> Account:
             value = facts.pop(key)
             if value not in known:
                 known.append(value)
+    for each in provider.derived:
+        _derive(facts, each)
     return Account(facts)
+
+
+def _derive(facts: JsonObject, rule: dict[str, Any]) -> None:
+    """Add a fact that follows from others: a member of the first row that satisfies every condition."""
+    if rule["key"] in facts:
+        return
+    for row in cast("list[JsonObject]", facts.get(rule["from"], [])):
+        if rule["take"] in row and all(_holds(row, each, facts) for each in rule.get("where", ())):
+            facts[rule["key"]] = row[rule["take"]]
+            return
+
+
+def _holds(row: JsonObject, condition: dict[str, Any], facts: JsonObject) -> bool:
+    """Whether a row's member is, or is not, another fact or one of its elements; unknown facts satisfy nothing."""
+    word = next(key for key in condition if key != "member")
+    value, other = row.get(condition["member"]), facts.get(condition[word])
+    if other is None:
+        return False
+    found = value in cast("list[Json]", other) if word in ("in", "not-in") else value == other
+    return found if word in ("in", "is") else not found

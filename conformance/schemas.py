@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BOUNDS = (
     "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems",
 )  # fmt: skip
+# Members that only some revisions of the documentation know.
+_REVISION = "x-revision"
 CONSTRAINTS = ("type", *BOUNDS, "enum", "const", "format", "pattern", "uniqueItems", "multipleOf")
 
 
@@ -63,10 +65,11 @@ class Mistake:
     unexpected: tuple[str, ...] = ()
 
 
-def load(path: Path) -> JsonObject:
+def load(path: Path, revision: str = "") -> JsonObject:
     """
     A JSON Schema document with every local ``$ref`` replaced by what it names.
 
+    Members with ``x-revision`` are left out where that does not list ``revision``.
     Raises PackError for a file that is not JSON, a dangling reference or a recursive schema.
     """
     try:
@@ -77,6 +80,7 @@ def load(path: Path) -> JsonObject:
         raise PackError(f"{path}: not JSON ({error})") from error
     inlined = cast("JsonObject", _inline(document, document, (), path))
     inlined.pop("$defs", None)
+    inlined = cast("JsonObject", _of_revision(inlined, revision))
     try:
         jsonschema_rs.meta.validate(inlined)
     except jsonschema_rs.ValidationError as error:
@@ -107,6 +111,42 @@ def _inline(node: Json, root: JsonObject, seen: tuple[str, ...], path: Path) -> 
     return result
 
 
+def _of_revision(node: Json, revision: str) -> Json:
+    if isinstance(node, list):
+        return [_of_revision(each, revision) for each in node]
+    if not isinstance(node, dict):
+        return node
+    gone = {
+        name
+        for name, each in cast("JsonObject", node.get("properties", {})).items()
+        if isinstance(each, dict) and revision not in cast("list[str]", each.get(_REVISION, [revision]))
+    }
+    result: JsonObject = {}
+    for key, value in node.items():
+        if key == "properties":
+            members = cast("JsonObject", value)
+            result[key] = {name: _of_revision(each, revision) for name, each in members.items() if name not in gone}
+        elif key == "required":
+            result[key] = [name for name in cast("list[str]", value) if name not in gone]
+        elif key != _REVISION:
+            result[key] = _of_revision(value, revision)
+    return result
+
+
+def known_part(value: Json, schema: JsonObject) -> Json:
+    """The members of a value that a schema names, or has no list of; marks such as ``@needs`` are kept."""
+    if isinstance(value, dict):
+        properties = cast("dict[str, JsonObject]", schema.get("properties", {}))
+        return {
+            key: known_part(each, properties.get(key, {}))
+            for key, each in value.items()
+            if key in properties or key.startswith("@") or not properties
+        }
+    if isinstance(value, list):
+        return [known_part(each, cast("JsonObject", schema.get("items", {}))) for each in value]
+    return value
+
+
 def walk(schema: JsonObject) -> Iterator[Site]:
     """Every constraint of an inlined schema, parents before children, in document order."""
     yield from _walk(schema, "$", "", required=True)
@@ -130,6 +170,9 @@ def _walk(node: JsonObject, path: str, at: str, *, required: bool) -> Iterator[S
         yield from _walk(child, place, below, required=name in needed)
     if properties and "additionalProperties" not in node:
         yield Site(path, "unknown", None, node, required, at)
+    others = node.get("additionalProperties")
+    if isinstance(others, dict):
+        yield from _walk(others, _join(path, "*"), f"{at}/additionalProperties", required=True)
     items = node.get("items")
     if isinstance(items, dict):
         yield from _walk(items, "[]" if path == "$" else f"{path}[]", f"{at}/items", required=True)

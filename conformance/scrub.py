@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
 # The password of cases about wrong ones.
@@ -43,8 +43,11 @@ class Vault:
     ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``.
     """
 
-    def __init__(self, values: dict[str, str]) -> None:
+    def __init__(self, values: dict[str, str], members: Iterable[str] = ()) -> None:
         self._values = {key: value for key, value in values.items() if value}
+        names = "|".join(re.escape(each) for each in members)
+        # Members of answers whose values are worth money, whatever they are.
+        self._members = re.compile(rf'("(?:{names})"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|[0-9]+)') if names else None
         self._old: list[tuple[str, str]] = []
 
     @property
@@ -90,6 +93,8 @@ class Vault:
             if len(value) >= _SHORTEST:
                 for form in _forms(value):
                     text = text.replace(form, f"{{{{{name}}}}}")
+        if self._members:
+            text = self._members.sub(r'\1"{{hidden}}"', text)
         return _TOKEN_MEMBERS.sub(r'\1"{{access_token}}"', text)
 
     def scrub_bytes(self, body: bytes) -> bytes:

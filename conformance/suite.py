@@ -28,7 +28,8 @@ class Suite:
     The cases of a provider.
 
     ``twins`` are accepted counterparts that are no case themselves, by id; ``authorization``
-    are the values of the header that authenticates, with placeholders: the first is used.
+    are the headers that authenticate, with placeholders, in every way that is known: the
+    first is used.
     """
 
     provider: Provider
@@ -36,7 +37,7 @@ class Suite:
     account: Account
     cases: tuple[Case, ...]
     twins: dict[str, Recipe]
-    authorization: tuple[str, ...]
+    authorization: tuple[dict[str, str], ...]
 
     def case(self, name: str) -> Case:
         """A case by id. Raises KeyError."""
@@ -71,7 +72,7 @@ def build(
         for case in cases
     ]
     cases, twins = _with_twins(cases, OrderMaker(provider.main, account, 0, ""))
-    return Suite(provider, known, account, tuple(cases), twins, provider.auth.values(secrets))
+    return Suite(provider, known, account, tuple(cases), twins, provider.auth.ways(secrets))
 
 
 def _cases(provider: Provider, known: Catalogue) -> list[Case]:
@@ -79,9 +80,9 @@ def _cases(provider: Provider, known: Catalogue) -> list[Case]:
     for owned in known.sites:
         by_requirement[owned.requirement.id] += mechanical.cases(owned, provider.operation(owned.operation))
     for requirement in known.requirements:
-        needs = known.needs[requirement.id]
+        conditions = known.conditions[requirement.id]
         for data in known.cases[requirement.id]:
-            by_requirement[requirement.id] += handmade.cases(data, requirement, provider, needs)
+            by_requirement[requirement.id] += handmade.cases(data, requirement, provider, conditions)
         by_requirement[requirement.id] += standing.cases(requirement, known.answers)
     return [case for cases in by_requirement.values() for case in cases]
 
@@ -102,10 +103,13 @@ def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str
     for key in case.needs:
         if account.get(key) is None:
             return replace(case, excluded=f"the account file has no {key}")
+    for key, value in case.when:
+        if account.get(key) != value:
+            return replace(case, excluded=f"it is about accounts whose {key} is {value}")
     for key in (*provider.operation(case.operation).needs_credentials, *case.needs_credentials):
         if key not in secrets:
-            variables = [each.variables[key] for each in provider.auth.credentials if key in each.variables]
-            return replace(case, excluded=f"{' or '.join(variables) or key} is not set")
+            variables = provider.auth.variables.get(key, (key,))
+            return replace(case, excluded=f"{' or '.join(variables)} is not set")
     if case.operation in closed:
         return replace(case, excluded=closed[case.operation])
     return case

@@ -76,7 +76,7 @@ def prepare(options: Options) -> Target:
         if options.account:
             account = _account(provider, options.account)
         # The embedded endpoint knows its own credentials, so every case that needs them can run.
-        names = {name for each in provider.auth.credentials for name in each.variables}
+        names = set(provider.auth.variables)
         return Target("reference", options, suite.build(provider, account, names), None, "")
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
@@ -105,7 +105,7 @@ def _hide_headers(options: Options, provider: Provider, vault: Vault) -> None:
     Raises UserError for a header that cases vary themselves.
     """
     for name, value in options.headers:
-        if name in (provider.auth.header, "content-type", "content-length"):
+        if name in (*provider.auth.headers, "content-type", "content-length"):
             raise UserError(f"--header: cases about {name} set it themselves; credentials belong into the environment")
         for text in (value, *value.split()):
             if len(text) >= _SHORTEST_HEADER:
@@ -178,7 +178,12 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None) -> G
         target.suite.provider, target.suite.account, healthy, clock=lambda: instant, delay=options.delay
     )
     with server.running(endpoint) as url:
-        transport = HttpTransport(url, Vault(app.CREDENTIALS), timeout=options.timeout, connections=options.concurrency)
+        transport = HttpTransport(
+            url,
+            Vault(app.CREDENTIALS, target.suite.provider.secret_members),
+            timeout=options.timeout,
+            connections=options.concurrency,
+        )
         try:
             yield Runner(target.suite, transport, _settings(options, token_of(options.seed), instant), progress)
         finally:

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 _RANK = {Expect.ACCEPT: 5, Expect.REFUSE: 19, Expect.DENY: 9, Expect.CONSISTENT: 7, Expect.OBSERVE: 70}
 
 
-def cases(data: dict[str, Any], requirement: Requirement, provider: Provider, needs: tuple[str, ...]) -> Iterator[Case]:
+def cases(
+    data: dict[str, Any], requirement: Requirement, provider: Provider, conditions: dict[str, Any]
+) -> Iterator[Case]:
     """
     The cases of one entry of the catalogue: one, or one for each place (``at``) and value.
 
+    ``conditions`` are those of the requirement, which hold for each of its cases.
     Raises PackError when a batch changes an order that it does not have.
     """
     for place in data.get("at", [""]):
@@ -29,16 +32,16 @@ def cases(data: dict[str, Any], requirement: Requirement, provider: Provider, ne
         if "values" in data:
             for word, value in cast("dict[str, Any]", data["values"]).items():
                 change = [{"op": "replace", "path": place, "value": value}]
-                yield _case({**data, "change": change}, f"{words}.{word}", requirement, provider, needs)
+                yield _case({**data, "change": change}, f"{words}.{word}", requirement, provider, conditions)
         elif place:
             change = [{**each, "path": place if each["path"] == "@at" else each["path"]} for each in data["change"]]
-            yield _case({**data, "change": change}, f"{words}.{data['id']}", requirement, provider, needs)
+            yield _case({**data, "change": change}, f"{words}.{data['id']}", requirement, provider, conditions)
         else:
-            yield _case(data, data["id"], requirement, provider, needs)
+            yield _case(data, data["id"], requirement, provider, conditions)
 
 
 def _case(
-    data: dict[str, Any], local: str, requirement: Requirement, provider: Provider, needs: tuple[str, ...]
+    data: dict[str, Any], local: str, requirement: Requirement, provider: Provider, conditions: dict[str, Any]
 ) -> Case:
     name = f"{requirement.id}/{local}"
     operation = provider.operation(data.get("operation", provider.main.id))
@@ -75,8 +78,11 @@ def _case(
         policy=f"{policy}: {local}" if policy and "at" in data else policy,
         answers_form=data.get("response", False),
         rank=40 if reading else _RANK[expect],
-        needs=(*needs, *data.get("needs", ())),
-        needs_credentials=tuple(data.get("needs-credentials", ())),
+        needs=(*conditions.get("needs", ()), *data.get("needs", ())),
+        needs_credentials=(*conditions.get("needs-credentials", ()), *data.get("needs-credentials", ())),
+        when=(*conditions.get("when", {}).items(), *data.get("when", {}).items()),
+        rule=data.get("rule"),
+        value_at=data.get("value-at", ""),
         why=data.get("why", ""),
     )
 
@@ -93,6 +99,9 @@ def _step(data: dict[str, Any], case_data: dict[str, Any], scope: str, name: str
         query=tuple(data.get("query", {}).items()),
         checks=tuple(_check(each, name) for each in data.get("check", ())),
         wait=data.get("wait", ""),
+        names=tuple(data.get("names", ())),
+        body=data.get("body"),
+        undetermined=data.get("undetermined", False),
     )
 
 

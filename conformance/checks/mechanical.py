@@ -52,6 +52,7 @@ class _Place:
             site=owned.site.key,
             needs=(*owned.needs, *more.pop("needs", ())),
             needs_credentials=owned.needs_credentials,
+            when=owned.when,
             **more,
         )
 
@@ -90,8 +91,8 @@ def _place(owned: Owned, operation: Operation) -> _Place:
     path = owned.site.path
     if operation.order:
         prefix = envelope.order_site(operation)
-        if path.startswith(f"{prefix}."):
-            inside = path[len(prefix) + 1 :]
+        if path.startswith(f"{prefix}.") or (not prefix and path != "$"):
+            inside = path[len(prefix) + 1 :] if prefix else path
             pointer = "/" + inside.replace("[]", "/0").replace(".", "/")
             return _Place(owned, operation, "order", pointer, _words(inside))
     if path == "$":

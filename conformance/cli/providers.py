@@ -38,7 +38,7 @@ def providers(*, as_json: bool) -> None:
 def _row(name: str) -> dict[str, Any]:
     provider = packs.load(name)
     account = packs.reference_account(provider)
-    secrets = [each for one in provider.auth.credentials for each in one.variables]
+    secrets = list(provider.auth.variables)
     made = suite.build(provider, account, secrets)
     return {
         "name": name,

@@ -13,6 +13,8 @@ from conformance import schemas
 from conformance.reference.refusals import Flaw, Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.model import Json, JsonObject
     from conformance.operations import TokenEndpoint
     from conformance.providers import Provider
@@ -41,13 +43,15 @@ class Access:
         self._behaviour = behaviour
         self._refusals = refusals
         self._credentials = credentials
-        self._values = tuple(dict.fromkeys(each.value for each in provider.auth.credentials))
+        self._ways = [each.headers for each in provider.auth.credentials]
 
-    def granted(self, given: str | None) -> bool:
-        """Whether the value of the authenticating header is good enough."""
-        if given is None:
-            return self._behaviour.token_optional
-        return any(self._fits(given, each) for each in self._values)
+    def granted(self, given: Mapping[str, str]) -> bool:
+        """Whether the headers of a request authenticate it, in one of the documented ways."""
+        return any(all(self._has(given, *each) for each in way.items()) for way in self._ways)
+
+    def _has(self, given: Mapping[str, str], name: str, value: str) -> bool:
+        sent = given.get(name.lower())
+        return self._behaviour.token_optional if sent is None else self._fits(sent, value)
 
     def _fits(self, given: str, value: str) -> bool:
         """Whether a header's value is one of the form ``Bearer {{access_token}}``, ``Basic {{a:b}}`` or ``{{key}}``."""

@@ -131,7 +131,7 @@ class Endpoint:
 
     def _guarded(self, operation: str, request: Request, answer: Callable[[], Reply]) -> Response:
         """The answer to a caller who is known, by a header that the documentation names."""
-        if self._access.granted(request.headers.get(self.provider.auth.header)):
+        if self._access.granted(request.headers):
             return self._response(operation, answer())
         flaw = Flaw("a valid access token is needed", code="unauthorized")
         return self._response(operation, self._refusals.reply(401, [flaw]))
