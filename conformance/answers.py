@@ -7,11 +7,13 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from conformance import bodies, changes, envelope
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from conformance.model import Exchange
-    from conformance.operations import Operation
+    from conformance.model import Exchange, Json
+    from conformance.operations import Operation, Outcome
 
 _EXCERPT = 200
 
@@ -25,6 +27,8 @@ class Answer(StrEnum):
     AMBIGUOUS = "ambiguous"
     THROTTLED = "throttled"
     FAILED = "failed"
+    # An answer that has an entry for each order, and none for this one, or one that says neither yes nor no.
+    UNTOLD = "untold"
     UNAVAILABLE = "unavailable"
     NONE = "no answer"
 
@@ -38,13 +42,19 @@ def classify(operation: Operation, exchange: Exchange) -> Answer:
     What the answer of an operation means.
 
     Any 2xx is an acceptance: whether it is the documented one is a requirement of its own.
+    Where answers tell the fate of each order, one that was taken is enough: something was created.
     """
     response = exchange.response
     if response is None:
         return Answer.NONE
     status = response.status
     if 200 <= status < 300:
-        return Answer.ACCEPTED
+        outcome = operation.outcome
+        if outcome is None or not outcome.by_name:
+            return Answer.ACCEPTED
+        told = bodies.answered(exchange)
+        entries = list(told.values()) if isinstance(told, dict) else []
+        return Answer.ACCEPTED if any(_fate(outcome, each) is Answer.ACCEPTED for each in entries) else Answer.REFUSED
     if status == 429:
         return Answer.THROTTLED
     if status < 400 or (status in _AMBIGUOUS and status not in operation.refusals):
@@ -54,6 +64,25 @@ def classify(operation: Operation, exchange: Exchange) -> Answer:
     if status in _UNAVAILABLE:
         return Answer.UNAVAILABLE
     return Answer.FAILED
+
+
+def fates(operation: Operation, exchange: Exchange, count: int) -> list[Answer]:
+    """What became of each of ``count`` orders of a request, in the order of its body."""
+    whole = classify(operation, exchange)
+    outcome, response = operation.outcome, exchange.response
+    if outcome is None or not outcome.by_name or response is None or not 200 <= response.status < 300:
+        return [whole] * count
+    told = bodies.answered(exchange)
+    names = envelope.names(operation, bodies.sent(exchange))
+    if len(names) != count:
+        return [whole] * count
+    entries = told if isinstance(told, dict) else {}
+    return [_fate(outcome, entries.get(name)) for name in names]
+
+
+def _fate(outcome: Outcome, entry: Json) -> Answer:
+    said = next((value for _, value in changes.select(entry, outcome.status)), None)
+    return {outcome.accepted: Answer.ACCEPTED, outcome.refused: Answer.REFUSED}.get(str(said), Answer.UNTOLD)
 
 
 def describe(exchange: Exchange) -> str:

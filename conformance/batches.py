@@ -103,11 +103,11 @@ class Composer:
         operation = self._provider.operation(step.operation or case.operation)
         if operation.order is None:
             bare = replace(self._maker.make(PLAIN, case.id, now)[1], past=past)
-            if operation.body is None:
+            if operation.body is None and step.body is None:
                 path = {name: values.fill(value, bare) for name, value in step.path}
                 query = {name: values.fill(value, bare) for name, value in step.query}
                 return replace(self.read(operation, path, query), case=case.id)
-            return self._about_body(case, step, operation, cast("Json", operation.body), bare)
+            return self._about_body(case, step, operation, step.body if step.body is not None else operation.body, bare)
         made: list[Json] = []
         change: Operations = ()
         scope: Scope | None = None
@@ -123,12 +123,12 @@ class Composer:
                 filled = values.filled_operations(step.change, replace(scope, same=same if same is not None else order))
                 filled = _fitting(filled, order)
                 order = changes.apply(order, filled)
-                change += changes.moved(filled, envelope.place(operation, slot))
+                change += changes.moved(filled, envelope.place(operation, slot, step.names))
             made.append(order)
         assert scope is not None, f"{case.id}: a batch without orders"
         scope = replace(scope, same=first if first is not None else made[0])
         orders = tuple(made)
-        body = envelope.wrap(operation, made)
+        body = envelope.wrap(operation, made, step.names)
         if step.scope == "body":
             return replace(self._about_body(case, step, operation, body, scope), orders=orders)
         request = self._request(operation, body)
@@ -142,9 +142,7 @@ class Composer:
 
     def read(self, operation: Operation, path: Mapping[str, Json], query: Mapping[str, Json] | str = "") -> Composed:
         """A request without a body: parameters of the path by name, and the query's, or the query as it stands."""
-        place = operation.path
-        for name, value in path.items():
-            place = place.replace(f"{{{name}}}", quote(str(value), safe=""))
+        place = _placed(operation.path, path)
         if not isinstance(query, str):
             query = urlencode({name: value for name, value in query.items() if value is not None})
         headers = (("accept", "application/json"), *self._authorization(operation))
@@ -152,7 +150,10 @@ class Composer:
 
     def _about_body(self, case: Case, step: Step, operation: Operation, body: Json, scope: Scope) -> Composed:
         change = values.filled_operations(step.change, scope)
-        request = self._request(operation, changes.apply(body, change))
+        request = self._request(operation, changes.apply(values.fill(body, scope), change) if body else body)
+        if step.path:
+            path = {name: values.fill(value, scope) for name, value in step.path}
+            request = replace(request, path=_placed(operation.path, path))
         return Composed(operation.id, request, (), (), case.id, {case.id: change} if change else {})
 
     def _request(self, operation: Operation, body: Json) -> Request:
@@ -169,6 +170,13 @@ class Composer:
         if operation.authorization:
             return [("authorization", operation.authorization)]
         return [(name.lower(), value) for name, value in self._authorized.items()]
+
+
+def _placed(path: str, parameters: Mapping[str, Json]) -> str:
+    """A path with its parameters filled in."""
+    for name, value in parameters.items():
+        path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+    return path
 
 
 def _fitting(change: Operations, order: Json) -> Operations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from conformance import changes, links, refusals
+from conformance import bodies, changes, links, refusals
 from conformance.answers import describe
 from conformance.model import Finding
 from conformance.schemas import validator
@@ -24,7 +24,7 @@ def past(exchanges: Iterable[Exchange]) -> Past:
     """What the exchanges of a case's steps, in their order, sent and were answered."""
     known = list(exchanges)
     return Past(
-        tuple(refusals.parsed(each.request.body or b"") for each in known), tuple(refusals.body(each) for each in known)
+        tuple(bodies.sent(each) for each in known), tuple(bodies.answered(each) for each in known)
     )
 
 
@@ -48,7 +48,7 @@ def _failure(check: Check, operation: Operation, exchange: Exchange, before: Pas
         wanted = _wanted(check.value, before, account)
     except LookupError as error:
         return Finding(f"response body {check.at or '/'}", str(check.value), str(error))
-    found = [value for _, value in changes.select(refusals.body(exchange), check.at)]
+    found = [value for _, value in changes.select(bodies.answered(exchange), check.at)]
     got = found[0] if found else _MISSING
     if _KINDS[check.kind](found, wanted):
         return None

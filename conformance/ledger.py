@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from conformance import changes, envelope, refusals
+from conformance import bodies, changes, envelope
 from conformance.answers import Answer, classify
 from conformance.model import Expect
 
@@ -62,7 +62,7 @@ def is_ours(operation: Operation, order: Json, token: str) -> bool:
 def sent_orders(operation: Operation, exchange: Exchange) -> list[Json]:
     """The orders in the body of a request; none in a body that has another form."""
     try:
-        orders = envelope.unwrap(operation, refusals.parsed(exchange.request.body or b""))
+        orders = envelope.unwrap(operation, bodies.sent(exchange))
     except (KeyError, TypeError):
         return []
     return orders if isinstance(orders, list) else []  # pyright: ignore[reportUnnecessaryIsInstance]  # cases send anything
@@ -118,7 +118,7 @@ def _ids(operation: Operation, exchange: Exchange, orders: Sequence[Json]) -> di
 def entries(operation: Operation, exchange: Exchange) -> list[Json]:
     """The entries for accepted orders in an answer; none where it has another form."""
     outcome = operation.outcome
-    found = changes.select(refusals.body(exchange), outcome.entries) if outcome else []
+    found = changes.select(bodies.answered(exchange), outcome.entries) if outcome else []
     return found[0][1] if found and isinstance(found[0][1], list) else []
 
 
@@ -156,7 +156,7 @@ def listed(provider: Provider, records: Iterable[Record], token: str) -> dict[Ke
 def stored(provider: Provider, exchange: Exchange) -> list[Json]:
     """The orders in one page of a listing."""
     form = provider.read_back
-    found = changes.select(refusals.body(exchange), form.entries) if form else []
+    found = changes.select(bodies.answered(exchange), form.entries) if form else []
     return found[0][1] if found and isinstance(found[0][1], list) else []
 
 

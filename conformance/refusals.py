@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from conformance import changes, envelope
+from conformance import bodies, changes, envelope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,26 +16,12 @@ if TYPE_CHECKING:
 _POSITION = re.compile(r"\[?(\d+)\]?")
 
 
-def body(exchange: Exchange) -> Json:
-    """The JSON body of an answer, not to be changed; None for anything else. JSON's own null is nothing either."""
-    return parsed(exchange.response.body) if exchange.response else None
-
-
-@lru_cache(maxsize=4096)
-def parsed(raw: bytes) -> Json:
-    """What JSON bytes say, not to be changed; None for anything else. Many look at the same answers."""
-    try:
-        return cast("Json", json.loads(raw))
-    except (ValueError, RecursionError):
-        return None
-
-
 def places(operation: Operation, exchange: Exchange) -> list[str]:
     """The places that a refusal names, in its own notation; none where it names none."""
     form = operation.refusal
     if form is None:
         return []
-    found = [value for _, errors in changes.select(body(exchange), form.errors) for value in _each(errors)]
+    found = [value for _, errors in changes.select(bodies.answered(exchange), form.errors) for value in _each(errors)]
     named = [value for error in found for _, value in changes.select(error, form.pointer)]
     return [each for each in named if isinstance(each, str)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from conformance import changes, ledger, refusals, schemas
+from conformance import bodies, changes, ledger, refusals, schemas
 from conformance.answers import Answer, describe, in_a_word
 from conformance.model import Finding
 from conformance.standing.whole import Untold, some, status
@@ -51,7 +51,7 @@ def _form(records: list[Record], sites: list[AnswerSite]) -> Iterator[Found]:
             yield found, exchange.id
             continue
         for each in sites:
-            if found := _breach(refusals.body(exchange), each):
+            if found := _breach(bodies.answered(exchange), each):
                 yield found, exchange.id
 
 

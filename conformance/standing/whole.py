@@ -6,7 +6,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from conformance import changes, ledger, refusals
+from conformance import bodies, changes, ledger
 from conformance.answers import Answer
 from conformance.model import Expect, Finding
 
@@ -56,7 +56,7 @@ class Whole:
         return [each for each in self.taken if form and any(value for _, value in self._errors(each, form.errors))]
 
     def _errors(self, record: Record, path: str) -> list[tuple[str, Json]]:
-        return changes.select(refusals.body(record.exchange), path)
+        return changes.select(bodies.answered(record.exchange), path)
 
     @cached_property
     def confirmed(self) -> list[Record]:
