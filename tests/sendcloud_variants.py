@@ -5,7 +5,6 @@ They know the documentation of Sendcloud's orders and ASGI, and share nothing wi
 faults of the reference endpoint.
 """
 
-import copy
 import json
 import re
 import threading
@@ -256,7 +255,12 @@ class WordyErrors(Around):
     def refusal(self, call, said):
         body = said.json
         for number, each in enumerate(body["errors"]):
-            each |= {"title": "Not valid", "id": f"e-{number}", "meta": {"a": [1]}, "links": {"about": "https://x.invalid"}}
+            each |= {
+                "title": "Not valid",
+                "id": f"e-{number}",
+                "meta": {"a": [1]},
+                "links": {"about": "https://x.invalid"},
+            }
             each["source"] = each.get("source", {}) | {"parameter": "body", "header": "content-type"}
         return said.saying(body | {"jsonapi": {"version": "1.1"}})
 
@@ -548,8 +552,3 @@ class NeverReadable(Around):
     def reading(self, call, said):
         headers = [each for each in said.headers if each[0] != b"link"]
         return replace(said, headers=headers).saying({"data": []})
-
-
-def copied(order, **members):
-    """A copy of an order with other members."""
-    return copy.deepcopy(order) | members
