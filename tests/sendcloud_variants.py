@@ -5,7 +5,6 @@ They know the documentation of Sendcloud's orders and ASGI, and share nothing wi
 faults of the reference endpoint.
 """
 
-import copy
 import json
 import re
 import threading
@@ -553,8 +552,3 @@ class NeverReadable(Around):
     def reading(self, call, said):
         headers = [each for each in said.headers if each[0] != b"link"]
         return replace(said, headers=headers).saying({"data": []})
-
-
-def copied(order, **members):
-    """A copy of an order with other members."""
-    return copy.deepcopy(order) | members
