@@ -107,7 +107,8 @@ class Composer:
                 path = {name: values.fill(value, bare) for name, value in step.path}
                 query = {name: values.fill(value, bare) for name, value in step.query}
                 return replace(self.read(operation, path, query), case=case.id)
-            return self._about_body(case, step, operation, step.body if step.body is not None else operation.body, bare)
+            body = values.fill(step.body, bare) if step.body is not None else operation.body
+            return self._about_body(case, step, operation, body, bare)
         made: list[Json] = []
         change: Operations = ()
         scope: Scope | None = None
@@ -150,7 +151,7 @@ class Composer:
 
     def _about_body(self, case: Case, step: Step, operation: Operation, body: Json, scope: Scope) -> Composed:
         change = values.filled_operations(step.change, scope)
-        request = self._request(operation, changes.apply(values.fill(body, scope), change) if body else body)
+        request = self._request(operation, changes.apply(body, change))
         if step.path:
             path = {name: values.fill(value, scope) for name, value in step.path}
             request = replace(request, path=_placed(operation.path, path))

@@ -23,9 +23,7 @@ _MISSING = "nothing"
 def past(exchanges: Iterable[Exchange]) -> Past:
     """What the exchanges of a case's steps, in their order, sent and were answered."""
     known = list(exchanges)
-    return Past(
-        tuple(bodies.sent(each) for each in known), tuple(bodies.answered(each) for each in known)
-    )
+    return Past(tuple(bodies.sent(each) for each in known), tuple(bodies.answered(each) for each in known))
 
 
 def failures(

@@ -6,8 +6,9 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import parse_qsl, urlencode
 
-from conformance import bodies, changes, envelope
+from conformance import bodies, changes, envelope, links
 from conformance.answers import Answer, classify
 from conformance.model import Expect
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from conformance.model import Exchange, Json, Record
-    from conformance.operations import Operation
+    from conformance.operations import Operation, ReadBack
     from conformance.providers import Provider
     from conformance.suite import Suite
 
@@ -38,10 +39,12 @@ class Ledger:
     """
     ``accepted`` are the orders that ought to be stored, by key; ``refused`` the versions that were turned down.
 
+    ``created`` are the vendor's ids of orders that were not deleted again, with their keys.
     Only orders that carry the run's token are in it.
     """
 
     accepted: dict[Key, Entry] = field(default_factory=dict["Key", "Entry"])
+    created: dict[str, Key] = field(default_factory=dict["str", "Key"])
     refused: dict[Key, list[Entry]] = field(default_factory=lambda: defaultdict[Key, list[Entry]](list))
 
 
@@ -63,7 +66,7 @@ def sent_orders(operation: Operation, exchange: Exchange) -> list[Json]:
     """The orders in the body of a request; none in a body that has another form."""
     try:
         orders = envelope.unwrap(operation, bodies.sent(exchange))
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return []
     return orders if isinstance(orders, list) else []  # pyright: ignore[reportUnnecessaryIsInstance]  # cases send anything
 
@@ -80,9 +83,15 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
             orders = [each for each in sent_orders(operation, exchange) if is_ours(operation, each, token)]
             _enter(ledger, suite, record, answer, orders)
             if answer is Answer.ACCEPTED:
-                ids |= _ids(operation, exchange, orders)
+                found = _ids(operation, exchange, orders)
+                ids |= found
+                ledger.created |= found
         elif exchange.request.method == "DELETE" and answer is Answer.ACCEPTED:
-            ledger.accepted.pop(ids.get(exchange.request.path.rpartition("/")[2], ()), None)
+            name = exchange.request.path.rpartition("/")[2]
+            ledger.created.pop(name, None)
+            # What the run takes away in the end was stored all the same.
+            if record.purpose != "clean-up":
+                ledger.accepted.pop(ids.get(name, ()), None)
     return ledger
 
 
@@ -118,8 +127,12 @@ def _ids(operation: Operation, exchange: Exchange, orders: Sequence[Json]) -> di
 def entries(operation: Operation, exchange: Exchange) -> list[Json]:
     """The entries for accepted orders in an answer; none where it has another form."""
     outcome = operation.outcome
-    found = changes.select(bodies.answered(exchange), outcome.entries) if outcome else []
-    return found[0][1] if found and isinstance(found[0][1], list) else []
+    if outcome is None or outcome.by_name:
+        return []
+    found = changes.select(bodies.answered(exchange), outcome.entries)
+    if not found:
+        return []
+    return found[0][1] if isinstance(found[0][1], list) else [found[0][1]]
 
 
 def paired(operation: Operation, entries: Sequence[Json], orders: Sequence[Json]) -> list[tuple[Json, Json]]:
@@ -151,6 +164,23 @@ def listed(provider: Provider, records: Iterable[Record], token: str) -> dict[Ke
             if is_ours(provider.main, order, token):
                 found[key_of(provider.main, order)].append(order)
     return found
+
+
+def is_cut_off(provider: Provider, records: Sequence[Record]) -> bool:
+    """Whether the last sweep ended before the listing did."""
+    sweeps = [each for each in records if each.purpose == "sweep"]
+    if not sweeps or provider.read_back is None:
+        return True
+    return bool(further(provider.read_back, sweeps[-1].exchange, stored(provider, sweeps[-1].exchange)))
+
+
+def further(form: ReadBack, exchange: Exchange, page: Sequence[Json]) -> str:
+    """The query of the page behind one of a listing; empty behind the last."""
+    if not form.page:
+        return links.query(exchange, "next")
+    query = dict(parse_qsl(exchange.request.query))
+    number = int(query.get(form.page, "1"))
+    return urlencode({**query, form.page: number + 1}) if page else ""
 
 
 def stored(provider: Provider, exchange: Exchange) -> list[Json]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LIMIT_S = 60.0
 _FIRST_S = 0.05
 _LONGEST_PAUSE_S = 2.0
-# Storage that was fast so far may still be slow once.
+# Once something did not come about within the limit, the next such thing is waited for no longer than this.
 _LEAST_S = 5.0
 _FACTOR = 10
 
@@ -24,7 +24,8 @@ class Patience:
     Waits, and learns how long storage takes in this run.
 
     ``longest`` is the longest time, in seconds, that an accepted order took to become
-    readable; ``hopeless`` is set once one did not within the limit. ``ticks`` and ``pause``
+    readable; ``hopeless`` is set where not even the first one did within the limit, ``in_vain``
+    where a later one did not. ``ticks`` and ``pause``
     are a clock in seconds and how to let it run.
     """
 
@@ -33,12 +34,13 @@ class Patience:
     pause: Callable[[float], None] = time.sleep
     longest: float | None = None
     hopeless: bool = False
+    in_vain: bool = False
 
     def bound(self) -> float:
-        """How long an order is waited for, by what was seen so far."""
+        """How long an order is waited for: as long as is allowed, and less once that was in vain."""
         if self.hopeless:
             return 0.0
-        if self.longest is None:
+        if self.longest is None or not self.in_vain:
             return self.limit
         return min(self.limit, max(_LEAST_S, _FACTOR * self.longest))
 
@@ -68,6 +70,7 @@ class Waiting:
     def once_more(self) -> bool:
         """Pause before another try; False when the time is up."""
         if self.waited() + self._pause > self.bound:
+            self.patience.in_vain = True
             return False
         self.patience.pause(self._pause)
         self._pause = min(self._pause * 1.5, _LONGEST_PAUSE_S)

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """An order that must be taken: a case's or a twin's. Atoms can share a batch."""
+    """
+    An order that can share a batch with others: a case's or a twin's.
+
+    It must be taken, unless ``expect`` says otherwise, which it can where each order of a
+    batch has a fate of its own.
+    """
 
     id: str
     recipe: Recipe
     change: Operations = ()
+    expect: Expect = Expect.ACCEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Plan:
     @property
     def orders(self) -> int:
         """How many orders the endpoint may create for the planned cases, controls apart."""
-        return len(self.atoms) + sum(case.orders for case in self.singles)
+        return sum(atom.expect is not Expect.REFUSE for atom in self.atoms) + sum(case.orders for case in self.singles)
 
     def requests(self, pack_size: int) -> int:
         """How many requests the plan takes when nothing unexpected happens, controls apart."""
@@ -48,12 +54,14 @@ class Plan:
 def make(suite: Suite, selected: Iterable[str]) -> Plan:
     """The plan for the selected cases and whatever they need: twins, groups and the cases they read."""
     wanted = _closure(suite, selected)
-    by_id = suite.by_id
     cases = sorted((case for case in suite.cases if case.id in wanted and case.sends), key=lambda case: case.rank)
-    atoms = [Atom(case.id, case.recipe, case.steps[0].change) for case in cases if _packable(case)]
+    fates = suite.provider.main.mixed_batch == "per-order"
+    atoms = [
+        Atom(case.id, case.recipe, case.steps[0].change, case.expect) for case in cases if _packable(case, fates=fates)
+    ]
     atoms += [Atom(name, recipe) for name, recipe in suite.twins.items() if name in wanted]
     probe = _probe(suite)
-    singles = tuple(case for case in cases if not _packable(by_id[case.id]))
+    singles = tuple(case for case in cases if not _packable(case, fates=fates))
     return Plan(tuple(atoms), singles, probe)
 
 
@@ -84,12 +92,14 @@ def _probe(suite: Suite) -> Case | None:
     return min((case for case in suite.cases if _bad_order(case)), key=lambda case: case.rank, default=None)
 
 
-def _packable(case: Case) -> bool:
+def _packable(case: Case, *, fates: bool) -> bool:
+    """Whether a case is about one order that others do not bear upon; ``fates``: each has its own."""
     return (
-        case.expect is Expect.ACCEPT
+        (case.expect is Expect.ACCEPT or (fates and case.expect in (Expect.REFUSE, Expect.OBSERVE)))
         and len(case.steps) == 1
         and case.steps[0].slots == ("changed",)
         and case.steps[0].scope == "order"
+        and not case.steps[0].names
     )
 
 

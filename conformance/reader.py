@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance import changes, ledger, links
+from conformance import changes, ledger
 from conformance.answers import Answer, classify
 from conformance.sender import in_flight
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from conformance.suite import Suite
 
 # A listing of more pages than this is not read to its end.
-_MAX_PAGES = 200
-# Older orders of the account may stand before ours when a listing has another order than was asked for.
+_MAX_PAGES = 1000
+# Orders of others may stand among ours, and before them where a listing has another order than was asked for.
 _MAX_FOREIGN_PAGES = 5
 
 
@@ -34,6 +34,8 @@ class Reader:
         self._round = 0
         # Orders of ours that do not carry the token: nobody else had their key when they were sent.
         self._unmarked: list[Json] = []
+        self._first: Json = None
+        self._believed: bool | None = None
 
     def watch(self, control: Record) -> None:
         """Wait until the first control can be read, and learn how long that takes."""
@@ -50,6 +52,7 @@ class Reader:
         record = self._sender.send_and_keep(composed, "watch", until=self._accepted)
         if self._accepted(record.exchange):
             patience.saw(patience.ticks() - started if record.earlier else 0.0)
+            self._first = next(iter(ledger.sent_orders(self._provider.main, control.exchange)), None)
         else:
             patience.hopeless = True
 
@@ -74,9 +77,9 @@ class Reader:
         tasks = [partial(self._sender.send, each, "clean-up", self._sender.next_unit()) for each in composed]
         records = in_flight(tasks, self._sender.width) if tasks else []
         self._sender.keep(records)
-        for name, record in zip(names, records, strict=True):
-            if not self._accepted(record.exchange):
-                self._sender.run.left.append(str(name))
+        gone = {str(name) for name, each in zip(names, records, strict=True) if self._accepted(each.exchange)}
+        known = ledger.write(self._suite, self._sender.run.records, self._token).created
+        self._sender.run.left = sorted({*known, *map(str, names)} - gone)
 
     def _created(self) -> list[Json]:
         """Our orders as the endpoint lists them: by the run's token, or by a key that was nobody's before."""
@@ -93,10 +96,22 @@ class Reader:
         """
         Whether nobody else's order has the key of ``order``: its members are no chance of this run's own.
 
-        An order that the listing finds is left alone, by whoever it is.
+        An order that the listing finds is left alone, by whoever it is; a listing that does
+        not find the order of the first control, or others than were asked for, is not believed.
         """
         if self._form is None or not self._form.find:
             return True
+        if self._first is None:
+            return False
+        if self._believed is None:
+            self._believed = self._found(self._first) == 1
+        free = self._believed and self._found(order) == 0
+        if free:
+            self._unmarked.append(order)
+        return free
+
+    def _found(self, order: Json) -> int:
+        """How many orders the listing finds by the key of one; -1 where its answer cannot be believed."""
         main = self._provider.main
 
         def key(each: Json) -> list[str]:
@@ -105,10 +120,9 @@ class Reader:
 
         record = self._look_up(order)
         found = ledger.stored(self._provider, record.exchange)
-        free = self._accepted(record.exchange) and all(key(each) != key(order) for each in found)
-        if free:
-            self._unmarked.append(order)
-        return free
+        if not self._accepted(record.exchange) or any(key(each) != key(order) for each in found):
+            return -1
+        return len(found)
 
     def _look_up(self, order: Json) -> Record:
         assert self._form is not None
@@ -120,6 +134,10 @@ class Reader:
     def _complete(self) -> bool:
         """One sweep; whether it shows every order that must be there (or cannot show more)."""
         assert self._form is not None
+        run = self._sender.run
+        written = ledger.write(self._suite, run.records, self._token).accepted
+        sure = {key: entry for key, entry in written.items() if entry.sure}
+        expected = len(sure)
         operation = self._provider.operation(self._form.list)
         query, ours, foreign = self._form.query, 0, 0
         self._round += 1
@@ -128,20 +146,14 @@ class Reader:
             page = ledger.stored(self._provider, record.exchange)
             mine = sum(ledger.is_ours(self._provider.main, each, self._token) for each in page)
             ours += mine
-            foreign += not mine
-            following = links.query(record.exchange, "next")
-            if not following or (not mine and ours) or foreign > _MAX_FOREIGN_PAGES:
+            foreign = 0 if mine else foreign + 1
+            query = ledger.further(self._form, record.exchange, page)
+            if not query or (foreign > _MAX_FOREIGN_PAGES and ours >= expected):
                 break
-            query = following
-        run = self._sender.run
         listed = ledger.listed(self._provider, run.records, self._token)
-        if listed is None:
-            return True
-        expected = ledger.write(self._suite, run.records, self._token)
-        return all(
+        return listed is None or all(
             any(not ledger.differences(self._provider, entry.order, each) for each in listed.get(key, ()))
-            for key, entry in expected.accepted.items()
-            if entry.sure
+            for key, entry in sure.items()
         )
 
     def _accepted(self, exchange: Exchange) -> bool:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance import checking, plan, values
-from conformance.answers import Answer, classify
-from conformance.batches import Composed, Composer
+from conformance.answers import Answer, classify, fates
+from conformance.batches import PLAIN, Composed, Composer
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.model import Case, Expect, Record
@@ -78,11 +78,12 @@ class Runner:
     def _accepted(self, todo: plan.Plan) -> None:
         """Several in a batch, once that is known to be sound."""
         size = self._operation.pack_size if self._settings.pack else 1
-        if size > 1 and len(todo.atoms) > 1 and not self._all_or_nothing(todo, size):
+        by_order = self._operation.mixed_batch == "per-order"
+        if not by_order and size > 1 and len(todo.atoms) > 1 and not self._all_or_nothing(todo, size):
             size = 1
         for pack in _chunks(todo.atoms, size):
             if self._sender.room_for(len(pack), [atom.id for atom in pack]):
-                self._pack(pack, "p")
+                (self._pack_of_fates if by_order else self._pack)(pack, "p")
             self._control_if_due()
         if todo.atoms:
             self._control()
@@ -113,6 +114,38 @@ class Runner:
         elif answer is Answer.REFUSED and values.draws_letter(atoms[0].change) and len(attempt) < _LONGEST_ATTEMPT:
             # Perhaps an earlier run used that letter, and the endpoint minds: the next attempt draws another.
             self._pack(atoms, f"{attempt:x<{_LONGEST_ATTEMPT - _DRAWS}}x")
+
+    def _pack_of_fates(self, atoms: Sequence[plan.Atom], attempt: str) -> None:
+        """
+        Send atoms together where each has a fate of its own, with a control among them.
+
+        Without the control's acceptance, or without a fate for each, the refusals beside prove
+        nothing: then the pack is halved. What was refused and should not be is tried once more alone.
+        """
+        composed = self._composer.orders([*atoms, plan.Atom("control", PLAIN)], attempt, self._sender.now())
+        record = self._sender.send_and_keep(composed, "pack")
+        told = fates(self._operation, record.exchange, len(record.atoms))
+        if told[-1] is not Answer.ACCEPTED or Answer.UNTOLD in told:
+            if len(atoms) > 1:
+                self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
+                half = len(atoms) // 2
+                self._pack_of_fates(atoms[:half], f"{attempt}a")
+                self._pack_of_fates(atoms[half:], f"{attempt}b")
+            elif told[-1] is not Answer.ACCEPTED and atoms[0].id in self._suite.by_id:
+                # Perhaps it is the control that the bad order took with it: alone, it is judged by the controls around.
+                self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
+                self._alone(atoms[0], f"{attempt}x")
+            return
+        for atom, fate in zip(atoms, told, strict=False):
+            if atom.expect is Expect.ACCEPT and fate is not Answer.ACCEPTED and len(atoms) > 1:
+                self._alone(atom, f"{attempt}x")
+
+    def _alone(self, atom: plan.Atom, attempt: str) -> None:
+        record = self._sender.send_and_keep(self._composer.orders([atom], attempt, self._sender.now()), "pack")
+        if self._sender.answer(record) in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED, Answer.AMBIGUOUS):
+            if self._sender.answer(record) is Answer.AMBIGUOUS and atom.id in self._suite.by_id:
+                self._doubtful.append((self._suite.case(atom.id), 0))
+            self._control()
 
     def _unclaimed(self, atoms: Sequence[plan.Atom], attempt: str) -> tuple[Sequence[plan.Atom], str, Composed]:
         """

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance import refusals
-from conformance.answers import Answer, classify
+from conformance.answers import Answer, classify, fates
 from conformance.model import Judgement, Record
 from conformance.patience import Patience
 
@@ -150,8 +150,9 @@ class Sender:
             # Reading proves nothing about refusals, nor does it need a control beside it.
             if record.exchange.operation == self._suite.provider.main.id:
                 self.since_control = 0 if record.purpose == "control" else self.since_control + 1
-            if self.answer(record) is Answer.ACCEPTED and record.exchange.operation == self._suite.provider.main.id:
-                self.run.orders_created += record.orders
+            if record.exchange.operation == self._suite.provider.main.id:
+                told = fates(self._suite.provider.main, record.exchange, record.orders)
+                self.run.orders_created += told.count(Answer.ACCEPTED)
             if self._progress:
                 self._progress(len(self.run.records), self.expected)
 

@@ -42,12 +42,12 @@ class NotSaid(LookupError):  # noqa: N818  # what an endpoint left out is no err
     """A step recalls what no earlier step said."""
 
 
-_RECALLED = re.compile(r"@(answer|answer-text|sent) ([0-9]{1,3})(?: (/.*)?)?")
+_RECALLED = re.compile(r"@(answer|answer-text|answer-number|sent) ([0-9]{1,3})(?: (/.*)?)?")
 
 
 def recall(value: Json, past: Past) -> Json:
     """
-    ``value``, or what ``@answer 1 /pointer``, ``@answer-text …`` or ``@sent 1 /pointer`` remember of a step.
+    ``value``, or what ``@answer 1 /pointer``, ``@answer-text …``, ``@answer-number …`` or ``@sent 1 /pointer`` remember of a step.
 
     Steps count from 1. Raises NotSaid when that step had nothing there.
     """
@@ -62,6 +62,10 @@ def recall(value: Json, past: Past) -> Json:
         recalled = changes.read(bodies[int(number) - 1], pointer or "")
     except LookupError as error:
         raise NotSaid(f"{value}: {error}") from None
+    if word == "answer-number":
+        if not str(recalled).isdecimal():
+            raise NotSaid(f"{value}: {recalled!r} is no number")
+        return int(str(recalled))
     return str(recalled) if word == "answer-text" else recalled
 
 
@@ -178,6 +182,7 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "account-or-null": lambda rest, scope: scope.account.get(rest),
     "answer": _recalled("answer"),
     "answer-text": _recalled("answer-text"),
+    "answer-number": _recalled("answer-number"),
     "sent": _recalled("sent"),
     "text": _text,
     "float": lambda rest, _scope: float(rest),

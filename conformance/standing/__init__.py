@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from conformance.model import Expect, Finding, Judgement, Level, Verdict
-from conformance.standing import answers, storage
+from conformance.standing import answers, contents, storage
 from conformance.standing.whole import Untold, Whole
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ CHECKS: dict[str, Callable[[Case, Whole], Iterator[Found]]] = {
     "pointers": answers.pointers,
     "pointer-positions": answers.positions,
     "correlation": answers.correlation,
+    "distinct": contents.distinct,
+    "lines": contents.lines,
+    "names": contents.names,
+    "numbers": contents.numbers,
+    "rule": contents.rule,
     "entry-order": answers.entry_order,
     "visibility": storage.visibility,
     "same-ids": answers.same_ids,

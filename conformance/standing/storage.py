@@ -32,6 +32,8 @@ def stored(_case: Case, whole: Whole) -> Iterator[Found]:
     listed = _listed(whole)
     for key, entry in _sure(whole):
         if key not in listed:
+            if ledger.is_cut_off(whole.provider, whole.records):
+                raise Untold("the listing was not read to its end")
             yield Finding("accepted order", "stored", f"not listed: {', '.join(key)}"), entry.exchange
 
 

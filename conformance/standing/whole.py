@@ -87,10 +87,6 @@ class Whole:
         """Why nothing can be said about storage."""
         return "nothing that was accepted became readable"
 
-    def accepted(self, answer: Answer, _operation: str) -> bool:
-        """Whether a reading was answered with what it asked for."""
-        return answer is Answer.ACCEPTED
-
     def _main(self) -> Iterator[tuple[Record, Answer]]:
         for record, answer in zip(self.records, self.answers, strict=True):
             if record.exchange.operation == self.operation.id and record.purpose != "lost":

@@ -1,0 +1,149 @@
+"""Evidence: the exchanges of a run arranged for judging, and the small questions that every verdict asks of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from conformance import bodies, changes, refusals, standing
+from conformance.answers import Answer, classify, clock_skew, describe, fates, in_a_word
+from conformance.model import Expect, Judgement, Level, Verdict
+from conformance.values import mentions_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.model import Case, Record
+    from conformance.operations import Operation
+    from conformance.suite import Suite
+
+# Beyond this difference between our clock and the endpoint's, dates relative to now prove nothing.
+MAX_SKEW = timedelta(minutes=2)
+
+
+class Evidence:
+    """
+    All records of a run.
+
+    ``answers`` stand beside ``records``; ``of`` gives the indexes of the records that are
+    about a case or twin, ``groups`` the answers of cases that belong together.
+    """
+
+    def __init__(self, suite: Suite, records: Sequence[Record], token: str) -> None:
+        self.suite = suite
+        self.records = records
+        self.answers = [classify(suite.provider.operation(each.exchange.operation), each.exchange) for each in records]
+        self.of: dict[str, list[int]] = defaultdict(list)
+        for index, record in enumerate(records):
+            for atom in {*record.atoms, record.case} - {""}:
+                self.of[atom].append(index)
+        self._controls = [index for index, each in enumerate(records) if each.purpose == "control"]
+        self.whole = standing.Whole(suite, records, self.answers, token)
+        self.groups: dict[str, list[Answer]] = defaultdict(list)
+        for case in suite.cases:
+            if case.group and case.expect is Expect.CONSISTENT:
+                self.groups[case.group] += [self.answers[index] for index in self.of[case.id][:1]]
+
+    def operation(self, case: Case) -> Operation:
+        """The operation that a case is about."""
+        return self.suite.provider.operation(case.operation)
+
+    def is_token(self, case: Case) -> bool:
+        """Whether a case is about tokens and not about orders."""
+        return self.operation(case).anonymous
+
+    def failed(self, case: Case) -> Verdict:
+        """The verdict of a case whose endpoint did not do what is documented."""
+        return Verdict.VIOLATION if case.requirement.level is Level.MUST else Verdict.ADVISORY
+
+    def trouble(self, case: Case, index: int, answer: Answer) -> Judgement | None:
+        """Why an exchange proves nothing, or None."""
+        exchange = self.records[index].exchange
+        if answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED):
+            return Judgement(Verdict.INCONCLUSIVE, reason=describe(exchange))
+        if refusals.is_temporary(self.suite.provider.operation(exchange.operation), exchange):
+            return Judgement(Verdict.INCONCLUSIVE, reason=f"it asked for another try to the end: {describe(exchange)}")
+        if answer is not Answer.ACCEPTED and not self.bracketed(index) and not self.is_token(case):
+            return Judgement(
+                Verdict.INCONCLUSIVE, reason="the plain batch was refused afterwards: the endpoint changed"
+            )
+        skew = clock_skew(exchange)
+        if skew > MAX_SKEW and relative(case):
+            return Judgement(
+                Verdict.INCONCLUSIVE, reason=f"the endpoint's clock differs by {int(skew.total_seconds())} s from ours"
+            )
+        return None
+
+    def bracketed(self, index: int) -> bool:
+        """Whether the controls before and after an exchange were accepted."""
+        after = bisect_left(self._controls, index)
+        around = self._controls[max(after - 1, 0) : after + 1]
+        return len(around) > 1 and all(self.answers[each] is Answer.ACCEPTED for each in around)
+
+    def confirmed(self, case: Case, index: int) -> bool:
+        """Whether an ambiguous status came back a second time between accepted controls."""
+        first = self.records[index].exchange.response
+        again = [
+            each
+            for each in self.of[case.id]
+            if self.records[each].purpose == "confirm" and self.records[each].step == self.records[index].step
+        ]
+        return any(
+            first is not None
+            and (second := self.records[each].exchange.response) is not None
+            and second.status == first.status
+            and self.bracketed(each)
+            for each in again
+        )
+
+    def twin_accepted(self, case: Case) -> bool:
+        """Whether the accepted counterpart of a refusal was accepted."""
+        if self.is_token(case):
+            return any(
+                self.answers[index] is Answer.ACCEPTED
+                for index, record in enumerate(self.records)
+                if record.exchange.operation == case.operation and not record.changes
+            )
+        return any(self.atom(index, case.twin) is Answer.ACCEPTED for index in self.of.get(case.twin, []))
+
+    def atom(self, index: int, name: str) -> Answer:
+        """What became of the first order that stands for something in one exchange."""
+        record = self.records[index]
+        operation = self.suite.provider.operation(record.exchange.operation)
+        if name not in record.atoms:
+            return self.answers[index]
+        return fates(operation, record.exchange, len(record.atoms))[record.atoms.index(name)]
+
+    def word(self, case: Case, index: int, answer: Answer) -> str:
+        """An answer for the table of what was found, with the code that an order's own entry gives."""
+        record = self.records[index]
+        outcome = self.suite.provider.operation(record.exchange.operation).outcome
+        word = in_a_word(answer, record.exchange)
+        if outcome is None or not outcome.by_name or not outcome.code or case.id not in record.atoms:
+            return word
+        told = bodies.answered(record.exchange)
+        entries = list(told.values()) if isinstance(told, dict) else []
+        at = record.atoms.index(case.id)
+        code = changes.select(entries[at], outcome.code) if at < len(entries) else []
+        return f"{answer.value} (code {code[0][1]})" if code else answer.value
+
+    def fate(self, index: int, case: Case) -> Answer:
+        """What became of a case's own orders in one exchange; of the exchange as a whole where that is all there is."""
+        record, whole = self.records[index], self.answers[index]
+        operation = self.suite.provider.operation(record.exchange.operation)
+        if operation.outcome is None or not operation.outcome.by_name:
+            return whole
+        told = fates(operation, record.exchange, len(record.atoms))
+        own = [each for name, each in zip(record.atoms, told, strict=True) if name == case.id]
+        if not own:
+            # Its orders are all good ones, or it is about the request as a whole.
+            own = fates(operation, record.exchange, record.orders) if case.expect is Expect.ACCEPT else [whole]
+        wanted = Answer.REFUSED if case.wanted(record.step) is Expect.REFUSE else Answer.ACCEPTED
+        return next((each for each in own if each is not wanted), wanted)
+
+
+def relative(case: Case) -> bool:
+    """Whether a case's change depends on the instant of sending."""
+    return any(mentions_time(list(step.change)) for step in case.steps)
