@@ -16,7 +16,7 @@ from conformance.scrub import Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from conformance.operations import TokenEndpoint
+    from conformance.auth import TokenEndpoint
     from conformance.providers import Provider
 
 # A token is renewed this long before it expires, so that none runs out on its way.

@@ -55,18 +55,6 @@ def order_site(operation: Operation) -> str:
     return sites.get(operation.envelope, "[]")
 
 
-def order_schema(envelope: str, wrapper: str, schema: JsonObject) -> JsonObject:
-    """The schema of one order in that of a request body."""
-    node = schema
-    if envelope == "single" or not schema:
-        return node
-    if envelope == "named":
-        return cast("JsonObject", node["additionalProperties"])
-    if envelope == "wrapped":
-        node = cast("dict[str, JsonObject]", node["properties"])[wrapper]
-    return cast("JsonObject", node["items"])
-
-
 def unwrap(operation: Operation, body: Json) -> list[Json]:
     """The orders in a request body. Raises KeyError, TypeError or AttributeError for one of another form."""
     if operation.envelope == "wrapped":

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from datetime import datetime
 
-# The full recursive alias is for readers and type checkers; nothing evaluates it.
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Json]"
-# One RFC 6902 operation, for example {"op": "remove", "path": "/customer"}.
+# RFC 6902, for example {"op": "remove", "path": "/customer"}.
 Operations: TypeAlias = "tuple[JsonObject, ...]"
 
 
@@ -163,9 +162,7 @@ class Case:
     rank: int = 50
     needs: tuple[str, ...] = ()
     needs_credentials: tuple[str, ...] = ()
-    # Account facts with the value that they must have.
     when: tuple[tuple[str, Json], ...] = ()
-    # What a standing check is about: settings of a rule, or a place in the answer.
     rule: JsonObject | None = None
     value_at: str = ""
     why: str = ""
@@ -183,11 +180,8 @@ class Case:
         if not self.sends or self.expect is Expect.DENY:
             return 0
         counts = [len(step.slots) for step in self.steps if step.operation in ("", self.operation)]
-        if self.expect in (Expect.ACCEPT, Expect.OBSERVE):
-            return sum(counts)
-        if self.expect is Expect.CONSISTENT:
-            return sum(counts) - 1
-        return sum(counts[:-1])
+        less = {Expect.CONSISTENT: 1, Expect.REFUSE: counts[-1] if counts else 0}
+        return sum(counts) - less.get(self.expect, 0)
 
     @property
     def is_scenario(self) -> bool:
@@ -196,10 +190,7 @@ class Case:
 
     def wanted(self, index: int) -> Expect:
         """What a step has to be answered; one that sets the stage has to be accepted."""
-        step = self.steps[index]
-        if step.expect:
-            return step.expect
-        return Expect.ACCEPT if self.stages(index) else self.expect
+        return self.steps[index].expect or (Expect.ACCEPT if self.stages(index) else self.expect)
 
     def stages(self, index: int) -> bool:
         """Whether a step merely sets the stage for a later one."""
@@ -264,9 +255,8 @@ class Record:
     """
     An exchange with what it was for: everything a verdict needs.
 
-    ``purpose`` is ``control``, ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``watch``,
-    ``lookup``, ``sweep`` or ``clean-up``; ``lost`` when it proves nothing. ``earlier`` are exchanges of
-    the same request that were answered "not yet".
+    ``purpose`` is ``control``, ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``watch``, ``lookup``,
+    ``sweep``, ``clean-up``, or ``lost`` when it proves nothing; ``earlier`` ones were answered "not yet".
     ``atoms`` names, order by order, what each order of the batch stands for (a case id,
     a twin id, ``control``, or nothing for a filler); ``case`` is the case that the request
     as a whole is about, if it is about one. ``changes`` are the JSON Patches against the

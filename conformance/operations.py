@@ -6,72 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from conformance import envelope, schemas
+from conformance import schemas
 from conformance.errors import PackError
 
 if TYPE_CHECKING:
     from conformance.model import Json, JsonObject
     from conformance.resources import PackFolders
-
-
-@dataclass(frozen=True, slots=True)
-class TokenEndpoint:
-    """
-    Where access tokens come from; ``root`` paths start at the host, others at the endpoint.
-
-    ``client`` is ``basic`` where the client authenticates in the header (RFC 6749, section
-    2.3.1); ``hosts`` gives the documented token host of an API host, where they differ.
-    """
-
-    path: str
-    encoding: str
-    root: bool = False
-    client: str = ""
-    scope: str = ""
-    hosts: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialSet:
-    """
-    One complete way to authenticate: header to value with ``{{placeholders}}``, and placeholder to environment variable.
-
-    ``{{a:b}}`` is the pair in the form of RFC 7617.
-    """
-
-    headers: dict[str, str]
-    variables: dict[str, str]
-    token_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    """The ways to authenticate; ``extra`` maps further placeholders to environment variables, which some cases need."""
-
-    credentials: tuple[CredentialSet, ...]
-    token_endpoints: tuple[TokenEndpoint, ...]
-    extra: dict[str, str]
-
-    @property
-    def headers(self) -> frozenset[str]:
-        """The names of all headers that authenticate, in small letters."""
-        return frozenset(name.lower() for each in self.credentials for name in each.headers)
-
-    @property
-    def variables(self) -> dict[str, tuple[str, ...]]:
-        """Environment variables by placeholder."""
-        found: dict[str, tuple[str, ...]] = {}
-        for one in (*(each.variables for each in self.credentials), self.extra):
-            for name, variable in one.items():
-                found[name] = (*found.get(name, ()), variable)
-        return found
-
-    def ways(self, known: set[str]) -> tuple[dict[str, str], ...]:
-        """The headers of each set of credentials that is known, the first to be used; of the first set if none is."""
-        complete = [each.headers for each in self.credentials if known.issuperset(each.variables)]
-        return tuple(each for index, each in enumerate(complete) if each not in complete[:index]) or (
-            self.credentials[0].headers,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +218,7 @@ def _order_form(data: dict[str, Any], operation: dict[str, Any], folders: PackFo
         template = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PackError(f"{path}: cannot be read as JSON ({error})") from error
-    order_schema = envelope.order_schema(operation.get("envelope", ""), operation.get("wrapper", ""), schema)
+    order_schema = order_schema(operation.get("envelope", ""), operation.get("wrapper", ""), schema)
     return OrderForm(
         template=cast("JsonObject", schemas.known_part(template, order_schema)),
         lines=data.get("lines", ""),
@@ -300,30 +240,20 @@ def _order_form(data: dict[str, Any], operation: dict[str, Any], folders: PackFo
     )
 
 
+def order_schema(envelope: str, wrapper: str, schema: JsonObject) -> JsonObject:
+    """The schema of one order in that of a request body."""
+    node = schema
+    if envelope == "single" or not schema:
+        return node
+    if envelope == "named":
+        return cast("JsonObject", node["additionalProperties"])
+    if envelope == "wrapped":
+        node = cast("dict[str, JsonObject]", node["properties"])[wrapper]
+    return cast("JsonObject", node["items"])
+
+
 def _minimal(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((each["path"], each.get("unless", "")) for each in data.get("minimal", ()))
-
-
-def auth(data: dict[str, Any]) -> Auth:
-    """The ``[auth]`` of provider.toml."""
-    return Auth(
-        tuple(
-            CredentialSet(dict(each["headers"]), dict(each["variables"]), each.get("token-url", ""))
-            for each in data["credentials"]
-        ),
-        tuple(
-            TokenEndpoint(
-                each["path"],
-                each["encoding"],
-                each.get("root", False),
-                each.get("client", ""),
-                each.get("scope", ""),
-                tuple(each.get("hosts", {}).items()),
-            )
-            for each in data.get("token-endpoint", ())
-        ),
-        {name: variable for each in data.get("extra", ()) for name, variable in each["variables"].items()},
-    )
 
 
 def read_back(data: dict[str, Any]) -> ReadBack:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from conformance import changes, drafts, envelope, people, values
+from conformance import changes, drafts, people, values
 from conformance.errors import UserError, nearest
+from conformance.operations import order_schema
 from conformance.values import Scope
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class OrderMaker:
         self._account = account
         self._seed = seed
         self._token = token
-        self._schema = envelope.order_schema(operation.envelope, operation.wrapper, operation.request_schema)
+        self._schema = order_schema(operation.envelope, operation.wrapper, operation.request_schema)
         self._shapes: dict[str, JsonObject] = {}
         kinds = [each for each in self._form.variants if account.get(each[0]) == each[1]]
         self._plain, self._least = kinds[0][2:] if kinds else (self._form.plain, self._form.minimal)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from conformance import descriptors, operations, resources
+from conformance import auth, descriptors, operations, resources
 from conformance.errors import PackError, UserError, nearest
 from conformance.model import Account, Json, JsonObject
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.operations import Auth, Operation, ReadBack
+    from conformance.auth import Auth
+    from conformance.operations import Operation, ReadBack
     from conformance.resources import PackFolders
 
 
@@ -80,7 +81,7 @@ def load(name: str, revision: str = "") -> Provider:
         revision=revision or current,
         production_hosts=tuple(data.get("hosts", {}).get("production", ())),
         account_keys=data.get("account", {}),
-        auth=operations.auth(data["auth"]),
+        auth=auth.auth(data["auth"]),
         operations=known,
         read_back=operations.read_back(data["read-back"]) if "read-back" in data else None,
         secret_members=tuple(data.get("secret-members", ())),

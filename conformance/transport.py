@@ -19,7 +19,7 @@ from conformance.model import Exchange, Request, Response, Trouble
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from conformance.operations import TokenEndpoint
+    from conformance.auth import TokenEndpoint
     from conformance.scrub import Vault
 
 MAX_BODY = 1 << 20

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, parse_qsl
 import pytest
 
 from conformance import credentials, providers, suite, target
+from conformance.auth import TokenEndpoint
 from conformance.credentials import TokenKeeper, environment, token_url, vault
 from conformance.errors import UserError
 from conformance.model import Request
-from conformance.operations import TokenEndpoint
 from conformance.scrub import Vault
 from conformance.transport import HttpTransport
 
@@ -157,11 +157,12 @@ def test_tokens_come_from_the_documented_host_of_the_documented_server_alone(end
 def test_the_keys_win_over_the_client_and_each_set_has_its_header():
     both, _ = vault(SENDCLOUD, KEYS | OAUTH)
     assert set(both.names) == {"public_key", "secret_key", "client_id", "client_secret"}
-    values = SENDCLOUD.auth.values(set(both.names))
-    assert values == ("Basic {{public_key:secret_key}}", "Bearer {{access_token}}")
-    assert SENDCLOUD.auth.values({"client_id", "client_secret"}) == ("Bearer {{access_token}}",)
-    assert SENDCLOUD.auth.values(set()) == ("Basic {{public_key:secret_key}}",)
-    assert base64.b64decode(both.fill(values[0]).removeprefix("Basic ")) == b"public-1234:secret-1234"
+    basic = {"authorization": "Basic {{public_key:secret_key}}"}
+    bearer = {"authorization": "Bearer {{access_token}}"}
+    assert SENDCLOUD.auth.ways(set(both.names)) == (basic, bearer)
+    assert SENDCLOUD.auth.ways({"client_id", "client_secret"}) == (bearer,)
+    assert SENDCLOUD.auth.ways(set()) == (basic,)
+    assert base64.b64decode(both.fill(basic["authorization"]).removeprefix("Basic ")) == b"public-1234:secret-1234"
 
 
 class TokenServer(BaseHTTPRequestHandler):

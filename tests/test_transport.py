@@ -19,8 +19,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from conformance import transport
+from conformance.auth import TokenEndpoint
 from conformance.model import Request
-from conformance.operations import TokenEndpoint
 from conformance.scrub import Vault
 from conformance.transport import MAX_BODY, HttpTransport
 

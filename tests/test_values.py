@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conformance import changes, drafts
 from conformance.errors import PackError
 from conformance.model import Account
-from conformance.values import MONEY, Past, Scope, fill, filled_operations, mentions_time, recall
+from conformance.values import MONEY, NotSaid, Past, Scope, fill, filled_operations, mentions_time, recall
 
 NOW = datetime(2026, 3, 1, 0, 30, 15, tzinfo=UTC)
 DRAFT = drafts.draft("AL-001/plain", now=NOW, token="k7m2qd", lines=2)
@@ -242,25 +242,36 @@ def test_what_recalls_nothing_is_left_as_it_stands(value):
     [
         ("@answer 3 /data", "@answer 3 /data: no such step so far"),
         ("@answer 0 /data", "@answer 0 /data: no such step so far"),
-        ("@answer -1 /data", "@answer -1 /data: no such step so far"),
-        ("@answer one /data", "@answer one /data: no such step so far"),
-        ("@sent 4 ", "@sent 4 : no such step so far"),
-        ("@answer 1 /data/1/id", "/data/1/id: not in the document"),
-        ("@answer-text 1 /data/0/ID", "/data/0/ID: not in the document"),
-        ("@sent 2 /0/order_id", "/0/order_id: not in the document"),
+        ("@sent 4", "@sent 4: no such step so far"),
+        ("@answer 1 /data/1/id", "@answer 1 /data/1/id: /data/1/id: not in the document"),
+        ("@answer-text 1 /data/0/ID", "@answer-text 1 /data/0/ID: /data/0/ID: not in the document"),
+        ("@sent 2 /0/order_id", "@sent 2 /0/order_id: /0/order_id: not in the document"),
     ],
 )
 def test_a_step_that_had_nothing_there_is_told(expression, reason):
     """No value is made up: a check on it fails, and a step that needs it is not sent."""
-    with pytest.raises(LookupError) as caught:
+    with pytest.raises(NotSaid) as caught:
         recall(expression, PAST)
     assert str(caught.value) == reason
-    with pytest.raises(PackError, match=r"no such step so far|not in the document"):
+    with pytest.raises(NotSaid, match=r"no such step so far|not in the document"):
         fill(expression, replace(SCOPE, past=PAST))
 
 
+@pytest.mark.parametrize("expression", ["@answer -1 /data", "@answer one /data", "@answer ² /data", "@sent 1 data"])
+def test_a_misspelt_recollection_is_a_mistake_of_the_pack(expression):
+    with pytest.raises(PackError, match="names no step and place"):
+        fill(expression, replace(SCOPE, past=PAST))
+
+
+def test_an_id_that_is_a_text_of_digits_can_be_sent_as_a_number():
+    past = Past(answers=({"id": "42", "name": "x"},))
+    assert recall("@answer-number 1 /id", past) == 42
+    with pytest.raises(NotSaid, match="is no number"):
+        recall("@answer-number 1 /name", past)
+
+
 def test_nothing_was_sent_before_the_first_step():
-    with pytest.raises(PackError, match="@answer 1 /data: no such step so far"):
+    with pytest.raises(NotSaid, match="@answer 1 /data: no such step so far"):
         fill("@answer 1 /data", SCOPE)
 
 

@@ -15,8 +15,8 @@ from conformance.reference.refusals import Flaw, Reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from conformance.auth import TokenEndpoint
     from conformance.model import Json, JsonObject
-    from conformance.operations import TokenEndpoint
     from conformance.providers import Provider
     from conformance.reference.behaviour import Behaviour
     from conformance.reference.refusals import Refusals
@@ -28,6 +28,8 @@ CREDENTIALS = {
     "client_secret": "reference-client-secret",
     "public_key": "reference-public-key",
     "secret_key": "reference-secret-key",
+    "api_key": "reference-api-key",
+    "key_no_create": "reference-key-that-only-reads",
 }
 _TOKEN_LIFE_S = 3600
 _NAMES = re.compile(r"\{\{([a-z_]+)(?::([a-z_]+))?\}\}")
@@ -44,14 +46,21 @@ class Access:
         self._refusals = refusals
         self._credentials = credentials
         self._ways = [each.headers for each in provider.auth.credentials]
+        # Keys that may read but not create.
+        self._reading = [
+            credentials.get(str(each), "") for each in cast("list[str]", provider.reference.get("reading-keys", []))
+        ]
 
-    def granted(self, given: Mapping[str, str]) -> bool:
+    def granted(self, given: Mapping[str, str], *, creating: bool = True) -> bool:
         """Whether the headers of a request authenticate it, in one of the documented ways."""
-        return any(all(self._has(given, *each) for each in way.items()) for way in self._ways)
+        others = self._reading if not creating or self._behaviour.rights_unchecked else []
+        return any(all(self._has(given, *each, others) for each in way.items()) for way in self._ways)
 
-    def _has(self, given: Mapping[str, str], name: str, value: str) -> bool:
+    def _has(self, given: Mapping[str, str], name: str, value: str, others: list[str]) -> bool:
         sent = given.get(name.lower())
-        return self._behaviour.token_optional if sent is None else self._fits(sent, value)
+        if sent is None:
+            return self._behaviour.token_optional or name.lower() == self._behaviour.optional_header
+        return name.lower() == self._behaviour.unchecked_header or self._fits(sent, value) or sent in others
 
     def _fits(self, given: str, value: str) -> bool:
         """Whether a header's value is one of the form ``Bearer {{access_token}}``, ``Basic {{a:b}}`` or ``{{key}}``."""
@@ -67,16 +76,19 @@ class Access:
         user, secret = found.groups()
         if secret:
             return self._pair(sent, user, secret)
-        return self._behaviour.token_unchecked or sent in (self._credentials.get(user), self._issued())
+        return self._behaviour.token_unchecked or sent in (self._credentials.get(user), *self._issued())
 
     def _pair(self, sent: str, user: str, secret: str) -> bool:
         given = _decoded(sent)
         known = (self._credentials.get(user, ""), self._credentials.get(secret, ""))
         return given == known or (self._behaviour.secret_unchecked and given[0] == known[0])
 
-    def _issued(self) -> str:
+    def _issued(self) -> tuple[str, ...]:
+        """The token that was given out, where tokens are."""
+        if not self._provider.auth.token_endpoints:
+            return ()
         secret = self._credentials["client_secret"]
-        return "issued-" + hashlib.sha256(secret.encode()).hexdigest()[:24]
+        return ("issued-" + hashlib.sha256(secret.encode()).hexdigest()[:24],)
 
     # Tokens
 
@@ -104,7 +116,7 @@ class Access:
         # wrong get none.
         if documented and not self._client_known(fields, headers.get("authorization", ""), place):
             return self._refused(401, "invalid_client", "unknown client")
-        answer: JsonObject = {"access_token": self._issued(), "expires_in": _TOKEN_LIFE_S, "token_type": "Bearer"}
+        answer: JsonObject = {"access_token": self._issued()[0], "expires_in": _TOKEN_LIFE_S, "token_type": "Bearer"}
         if place.scope:
             answer["scope"] = place.scope
         if self._behaviour.token_answer:

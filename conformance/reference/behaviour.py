@@ -27,6 +27,10 @@ class Behaviour:
     # Who may ask.
     token_optional: bool = False
     token_unchecked: bool = False
+    # One header of several that need not be there, or may hold anything; whether a key needs the right to create.
+    optional_header: str = ""
+    unchecked_header: str = ""
+    rights_unchecked: bool = False
     secret_unchecked: bool = False
     # A scheme of the authorization header, in small letters, that is not served.
     scheme_refused: str = ""
@@ -68,6 +72,30 @@ class Behaviour:
     outcomes: str = ""
     one_id: bool = False
     new_ids: bool = False
+    # One order a request: the same id for every request; the words for its state; totals ``without-quantity``, of the
+    # ``first-line`` only or ``a-cent-more``; lines ``first-only``, ``merged``, ``one-more`` or ``crossed``.
+    one_request_id: bool = False
+    first_status: str = ""
+    later_status: str = ""
+    totals: str = ""
+    lines_shown: str = ""
+    # Orders by name: ``numbered``, ``small``, ``trimmed``, ``ascii``, ``one-less`` or ``one-more`` names; an array where
+    # names are digits; the status where some or all are refused; refused orders that have a number or no entry; one bad
+    # order that stops ``all`` or those ``after`` it; orders prepared as the ``first`` one says, or ``always`` or ``never``.
+    names: str = ""
+    array_of_digits: bool = False
+    mixed_status: int = 0
+    all_refused_status: int = 0
+    answer_media: str = ""
+    numbers_of_refused: bool = False
+    refused_left_out: bool = False
+    stopped_by_bad: str = ""
+    prepared: str = ""
+    number_ignored: bool = False
+    # Not a fault: an order of several lines becomes several orders.
+    split_orders: bool = False
+    complete_ignored: bool = False
+    complete_refused: bool = False
 
     # Refusals. ``index_by`` is ``one-based``, ``zero``, ``from-end`` or ``middle-as-last``; ``pointer_form``
     # is ``order-only``, ``bare`` or ``brackets``; ``refusal_form`` is ``text`` or ``html``.
@@ -104,11 +132,17 @@ class Behaviour:
 def healthy(provider: Provider, *, strict: bool = False) -> Behaviour:
     """The behaviour that the pack documents; ``strict`` refuses what it is silent about."""
     schemas = {each.id: copy.deepcopy(each.request_schema) for each in provider.operations}
-    rules = tuple(cast("list[dict[str, Any]]", provider.reference.get("always", [])))
+    rules = _rules(provider, "always")
     if strict:
-        rules += tuple(cast("list[dict[str, Any]]", provider.reference.get("strict", [])))
+        rules += _rules(provider, "strict")
         schemas = {name: cast("JsonObject", _closed(schema)) for name, schema in schemas.items()}
     return Behaviour(schemas, rules, provider.main.success[0], strict=strict)
+
+
+def _rules(provider: Provider, kind: str) -> tuple[dict[str, Any], ...]:
+    """The rules of a pack that its revision knows."""
+    rows = cast("list[dict[str, Any]]", provider.reference.get(kind, []))
+    return tuple(each for each in rows if provider.revision in each.get("revision", (provider.revision,)))
 
 
 def _closed(node: Json) -> Json:

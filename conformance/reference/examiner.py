@@ -29,7 +29,7 @@ class Examiner:
 
     def __init__(self, provider: Provider, account: Account, behaviour: Behaviour, *, every: bool) -> None:
         self._main = provider.main
-        self._account = _known(account, behaviour.known_from)
+        self._account = known_facts(account, behaviour.known_from)
         self._behaviour = behaviour
         self._every = every
         self._headers = cast("list[dict[str, str]]", provider.reference.get("headers", []))
@@ -151,7 +151,8 @@ class Examiner:
         return Flaw(mistake.message, mistake.pointer, code="invalid" if parts else "root")
 
 
-def _known(account: Account, known_from: dict[str, int]) -> Account:
+def known_facts(account: Account, known_from: dict[str, int]) -> Account:
+    """The facts that a forgetful endpoint knows."""
     if not known_from:
         return account
     cut: dict[str, Any] = {

@@ -29,7 +29,8 @@ class Flaw:
 
     ``pointer`` is relative to the order at ``index``, or to the body without one. ``place``
     is ``batch`` (the number of orders), ``temporary`` (others are being stored), ``header`` or ``parameter``
-    (that ``name``), ``fixed`` (a member that cannot change), or nothing.
+    (that ``name``), ``fixed`` (a member that cannot change), or nothing. ``keyword`` is that of the
+    schema which was broken; a broken rule may have a ``status`` and a ``form`` of its own, which shows the ``value``.
     """
 
     message: str
@@ -38,6 +39,10 @@ class Flaw:
     code: str = "invalid"
     place: str = ""
     name: str = ""
+    keyword: str = ""
+    status: int = 0
+    form: JsonObject | None = None
+    value: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,13 @@ class Refusals:
         reference = provider.reference
         self._list = str(reference.get("errors", ""))
         self._form = cast("JsonObject", reference.get("error", {"error": "{message}"}))
-        self._codes = _PLAIN | cast("dict[str, str]", reference.get("codes", {})) | behaviour.other_codes
+        self._codes = _PLAIN | cast("dict[str, str | int]", reference.get("codes", {})) | behaviour.other_codes
         self._batch = str(reference.get("batch-pointer", ""))
+
+    def code(self, flaw: Flaw) -> str | int:
+        """The pack's code of a flaw: that of its keyword or rule, else that of anything invalid."""
+        known = self._codes
+        return known.get(flaw.keyword, known.get(flaw.code, known.get("invalid", flaw.code)))
 
     @property
     def all_at_once(self) -> bool:
@@ -77,7 +87,12 @@ class Refusals:
         """The answer to a request of ``size`` orders with these flaws; there is at least one."""
         shown = flaws[:1] if self._behaviour.first_mistake_only or not self._list else flaws
         form = self._behaviour.refusal_form
-        code = self._behaviour.refusal_status if status == 400 and self._behaviour.refusal_status else status
+        status = shown[0].status or status
+        code = (
+            self._behaviour.refusal_status
+            if status in (400, shown[0].status) and self._behaviour.refusal_status
+            else status
+        )
         if form:
             words = "; ".join(each.message for each in shown)
             html = f"<!doctype html><title>Refused</title><p>{escape(words)}</p>"
@@ -95,9 +110,10 @@ class Refusals:
             "message": message,
             "pointer": pointer,
             "status": status,
+            "value": flaw.value,
         }
         error: JsonObject = {}
-        for key, text in self._form.items():
+        for key, text in (self._form if flaw.form is None else flaw.form).items():
             if not isinstance(text, dict):
                 error[key] = str(text).format(**words)
                 continue

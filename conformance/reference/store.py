@@ -30,20 +30,29 @@ create index if not exists facets_by_value on facets (name, value);
 """
 # The newest version of an order that can be read at an instant.
 _READABLE = (
-    "select v.id, v.body, i.born, v.stored_at from versions v join identities i on i.id = v.id "
+    "select v.id, v.body, i.born, v.stored_at, v.visible_at from versions v join identities i on i.id = v.id "
     "where v.seq = (select max(seq) from versions w where w.id = v.id and w.visible_at <= ?)"
 )
 NEVER = math.inf
+# Larger than any id.
+_TOO_LARGE = 2**63
+# Later than everything that can be read some day.
+SOME_DAY = 1e300
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An order as it can be read: what was sent, under which id, since when and last changed when (RFC 3339)."""
+    """
+    An order as it can be read: what was sent, under which id, since when and last changed when (RFC 3339).
+
+    ``ready_at`` is the instant from which on it can be read, or has been dealt with.
+    """
 
     id: int
     body: Json
     created_at: str
     modified_at: str
+    ready_at: float
 
 
 class Store:
@@ -91,6 +100,18 @@ class Store:
             found = self._db.execute("select 1 from seen where place = ? and value = ?", (place, json.dumps(value)))
             return found.fetchone() is not None
 
+    def has(self, number: int) -> bool:
+        """Whether there is, or was, an order of this number."""
+        with self._lock:
+            found = self._db.execute("select 1 from orders where id = ?", (number,)) if number < _TOO_LARGE else None
+            return found is not None and found.fetchone() is not None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there never was an order."""
+        with self._lock:
+            return self._db.execute("select 1 from orders limit 1").fetchone() is None
+
     def count(self) -> int:
         """How many orders are stored."""
         return len(self.orders())
@@ -119,12 +140,13 @@ class Store:
             ).fetchone()
             return json.loads(row[0]) if row else None
 
-    def open(self, key: str, now: datetime) -> int:
-        """A new order that has no body yet; gives its id."""
-        number = self._db.execute("insert into orders (stored_at, body) values (?, 'null')", (now.isoformat(),))
+    def open(self, key: str, now: datetime, number: int | None = None) -> int:
+        """A new order that has no body yet; gives its id, which is ``number`` where that is given."""
+        row = (number, now.isoformat())
+        number = self._db.execute("insert into orders (id, stored_at, body) values (?, ?, 'null')", row).lastrowid
         self._db.execute("insert into identities (id, key, born) values (?, ?, ?)",
-                         (number.lastrowid, key, now.isoformat()))  # fmt: skip
-        return int(number.lastrowid or 0)
+                         (number, key, now.isoformat()))  # fmt: skip
+        return int(number or 0)
 
     def rename(self, number: int, key: str) -> None:
         """Know an order by another key."""
@@ -150,6 +172,10 @@ class Store:
             )
             return found.fetchone() is not None
 
+    def readable(self, number: int) -> bool:
+        """Whether an order can be read, now or some day."""
+        return self.one(number, SOME_DAY) is not None
+
     def delete(self, number: int) -> None:
         """Take an order away; its key is free again."""
         with self._lock, self._db:
@@ -166,12 +192,7 @@ class Store:
         self, facets: dict[str, Sequence[str]], instant: float, size: int, after: int | None, *, falling: bool
     ) -> list[Stored]:
         """Orders that have one of the values of every facet, by id, at most so many ``after`` an id."""
-        text = f"{_READABLE} and not i.deleted"
-        more: list[str | float] = [instant]
-        for name, wanted in facets.items():
-            marks = ", ".join("?" * len(wanted))
-            text += f" and v.seq in (select seq from facets where name = ? and value in ({marks}))"  # noqa: S608  # question marks
-            more += [name, *wanted]
+        text, more = _chosen(facets, instant)
         if after is not None:
             text += f" and v.id {'<' if falling else '>'} ?"
             more.append(after)
@@ -179,6 +200,27 @@ class Store:
         with self._lock:
             return [_stored(row) for row in self._db.execute(text, (*more, size))]
 
+    def slice(
+        self, facets: dict[str, Sequence[str]], instant: float, size: int, offset: int
+    ) -> tuple[int, list[Stored]]:
+        """How many orders have one of the values of every facet, and so many of them, the newest first."""
+        text, more = _chosen(facets, instant)
+        with self._lock:
+            total = self._db.execute(f"select count(*) from ({text})", more).fetchone()[0]  # noqa: S608  # question marks
+            rows = self._db.execute(f"{text} order by v.id desc limit ? offset ?", (*more, size, offset))
+            return int(total), [_stored(row) for row in rows]
 
-def _stored(row: tuple[int, str, str, str]) -> Stored:
-    return Stored(row[0], json.loads(row[1]), row[2], row[3])
+
+def _chosen(facets: dict[str, Sequence[str]], instant: float) -> tuple[str, list[str | float]]:
+    """The query for orders that have one of the values of every facet, and its parameters."""
+    text = f"{_READABLE} and not i.deleted"
+    more: list[str | float] = [instant]
+    for name, wanted in facets.items():
+        marks = ", ".join("?" * len(wanted))
+        text += f" and v.seq in (select seq from facets where name = ? and value in ({marks}))"  # noqa: S608  # question marks
+        more += [name, *wanted]
+    return text, more
+
+
+def _stored(row: tuple[int, str, str, str, float]) -> Stored:
+    return Stored(row[0], json.loads(row[1]), *row[2:])

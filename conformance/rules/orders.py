@@ -86,8 +86,14 @@ def needed_for(order: Json, _context: Context, *, at: str, when: str, values: li
 
 
 @rule("unique")
-def unique(order: Json, context: Context, *, at: str) -> Iterator[Breach]:
-    """A value was not seen before, neither in this batch nor in an earlier one."""
+def unique(order: Json, context: Context, *, at: str, only_when: str = "", default: bool = False) -> Iterator[Breach]:
+    """
+    A value was not seen before, neither in this batch nor in an earlier one.
+
+    With ``only_when`` that is asked only where the member there is true, or left out and true by ``default``.
+    """
+    if only_when and next((value for _, value in select(order, only_when)), default) is not True:
+        return
     for pointer, value in select(order, at):
         if context.seen(at, value):
             yield Breach(pointer, "was used before")

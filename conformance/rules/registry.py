@@ -24,16 +24,23 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a rule may look at beside the order: the instant of the push, the account, and values seen before."""
+    """
+    What a rule may look at beside the order: the instant of the push, the account, and values seen before.
+
+    ``stored`` tells whether there is an order of a number.
+    """
 
     now: datetime
     account: Account
     seen: Callable[[str, Json], bool]
+    stored: Callable[[int], bool] = lambda _number: False
 
 
 # A rule gets one order, the context and its settings from the pack, and yields breaches.
 Rule = Callable[..., Iterator[Breach]]
 _RULES: dict[str, Rule] = {}
+# What a pack says of a rule that is no setting of it: whose it is, when it holds, and how it is answered.
+_ABOUT = frozenset(("rule", "requirement", "revision", "account-is", "status", "code", "answer"))
 
 
 def rule(name: str) -> Callable[[Rule], Rule]:
@@ -53,5 +60,5 @@ def breaches(settings: dict[str, Any], order: Json, context: Context) -> Iterato
     name = settings["rule"]
     if name not in _RULES:
         raise PackError(f"rule {name!r}: there is no such rule; {nearest(name, _RULES)}")
-    more = {key.replace("-", "_"): value for key, value in settings.items() if key not in ("rule", "requirement")}
+    more = {key.replace("-", "_"): value for key, value in settings.items() if key not in _ABOUT}
     yield from _RULES[name](order, context, **more)

@@ -1,0 +1,155 @@
+"""Orders as they are shown: what an endpoint knows of one, put into the templates of a pack."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from conformance.changes import select
+from conformance.reference.documents import first, members
+from conformance.reference.pricing import Pricing
+from conformance.reference.templates import fill
+
+if TYPE_CHECKING:
+    from conformance.model import Account, Json, JsonObject
+    from conformance.providers import Provider
+    from conformance.reference.behaviour import Behaviour
+    from conformance.reference.store import Stored
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Showing:
+    """
+    Writes orders down as ``reference`` of a pack says: ``answer`` to the request that brought one, ``shown`` in lists.
+
+    Templates see ``id``, ``ids`` (more than one where an order was split), ``order`` as sent,
+    ``prepared``, ``created``, ``modified``, ``status``, ``request`` (an id) and what ``Pricing`` says of it.
+    """
+
+    def __init__(self, provider: Provider, account: Account, behaviour: Behaviour) -> None:
+        reference = provider.reference
+        self._revision = provider.revision
+        self._how = behaviour
+        self._templates = reference
+        self._time = str(reference.get("time", _TIME))
+        words = cast("dict[str, str]", reference.get("status", {}))
+        self._words = (
+            behaviour.first_status or words.get("first", ""),
+            behaviour.later_status or words.get("later", ""),
+        )
+        self._start = words.get("first", "")
+        self._unfinished = str(reference.get("unfinished", ""))
+        self._pricing = Pricing(
+            provider.main.order, cast("JsonObject", reference.get("pricing", {})), account, behaviour
+        )
+        self._filters = cast("dict[str, str]", reference.get("filters", {}))
+        self._account = account
+        self._requests = 0
+
+    @property
+    def at_once(self) -> bool:
+        """Whether orders are shown as soon as they were taken, and merely change their status later."""
+        return bool(self._words[0])
+
+    def prepared(self, order: Json) -> bool:
+        """Whether an order waits for being finished by another call."""
+        return bool(self._unfinished) and first(members(order), self._unfinished) is True
+
+    def request_id(self) -> str:
+        """An id of a request, never the same twice in one endpoint."""
+        self._requests += 0 if self._how.one_request_id and self._requests else 1
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, str(self._requests)))
+
+    # What is known of an order
+
+    def new(self, ids: list[int], order: Json, now: datetime, *, prepared: bool) -> JsonObject:
+        """An order that is being taken."""
+        return self._known(ids, order, (now, now), prepared=prepared, status=self._words[0])
+
+    def stored(self, found: Stored, *, units: bool = False) -> JsonObject:
+        """An order that is read; with ``units`` every unit of its lines."""
+        times = (datetime.fromisoformat(found.created_at), datetime.fromisoformat(found.modified_at))
+        ready = found.ready_at <= time.monotonic()
+        status = self._words[1] if ready else self._start
+        known = self._known([found.id], found.body, times, prepared=False, status=status, units=units)
+        return known | {"ready": ready}
+
+    def _known(
+        self,
+        ids: list[int],
+        order: Json,
+        times: tuple[datetime, datetime],
+        *,
+        prepared: bool,
+        status: str,
+        units: bool = False,
+    ) -> JsonObject:
+        lines = self._pricing.worth(order, units=units)
+        for each in cast("list[JsonObject]", lines["lines"]):
+            each["status"] = status
+        return {
+            "id": ids[0],
+            "ids": cast("Json", list(ids)),
+            "order": order,
+            "prepared": prepared,
+            "created": times[0].strftime(self._time),
+            "modified": times[1].strftime(self._time),
+            "status": status,
+            **lines,
+        }
+
+    # How it is written
+
+    def answer(self, known: JsonObject) -> Json:
+        """The answer about an order that was taken."""
+        if self._how.lines_shown:
+            known = known | {"lines": cast("Json", _arranged(known, self._how.lines_shown))}
+        return self.filled(self._templates.get("answer", {}), known | {"request": self.request_id()})
+
+    def refused(self, known: JsonObject) -> Json:
+        """The entry of an order that was refused, by its ``code`` and ``message``."""
+        return self.filled(self._templates.get("refused", {}), known)
+
+    def shown(self, known: JsonObject) -> Json:
+        """An order as lists have it."""
+        return self.filled(self._templates.get("shown", {}), known)
+
+    def filled(self, template: Json, known: JsonObject) -> Json:
+        """Any other template of the pack."""
+        return fill(template, known, self._revision)
+
+    def facets(self, known: JsonObject) -> list[tuple[str, str]]:
+        """What an order can be found by: a filter and the text that it has to be."""
+        if not self._filters:
+            return []
+        shown = self.shown(known)
+        found = [(name, each) for name, place in self._filters.items() for _, each in select(shown, place)]
+        return [(name, str(each)) for name, each in found if each is not None]
+
+    def facts(self) -> JsonObject:
+        """What templates that are about no order see."""
+        return {"account": self._account.facts, "request": self.request_id()}
+
+
+def _arranged(known: JsonObject, kind: str) -> list[JsonObject]:
+    """The lines as a careless endpoint repeats them."""
+    lines = cast("list[JsonObject]", known["lines"])
+    if not lines or kind == "first-only":
+        return lines[:1]
+    if kind == "one-more":
+        return [*lines, lines[-1]]
+    if kind == "reversed":
+        return lines[::-1]
+    sent = [members(each["sent"]) for each in lines]
+    if kind == "one-unit":
+        return [each | {"sent": {key: 1 if type(value) is int else value for key, value in one.items()}}
+                for each, one in zip(lines, sent, strict=True)]  # fmt: skip
+    # Crossed: every line has what the next one has for numbers.
+    following = [*sent[1:], sent[0]]
+    return [
+        each | {"sent": {key: other.get(key, value) if type(value) is int else value for key, value in one.items()}}
+        for each, one, other in zip(lines, sent, following, strict=True)
+    ]
