@@ -53,8 +53,10 @@ def classify(operation: Operation, exchange: Exchange) -> Answer:
         if outcome is None or not outcome.by_name:
             return Answer.ACCEPTED
         told = bodies.answered(exchange)
-        entries = list(told.values()) if isinstance(told, dict) else []
-        return Answer.ACCEPTED if any(_fate(outcome, each) is Answer.ACCEPTED for each in entries) else Answer.REFUSED
+        found = {_fate(outcome, each) for each in told.values()} if isinstance(told, dict) else set[Answer]()
+        if Answer.ACCEPTED in found:
+            return Answer.ACCEPTED
+        return Answer.REFUSED if found == {Answer.REFUSED} else Answer.UNTOLD
     if status == 429:
         return Answer.THROTTLED
     if status < 400 or (status in _AMBIGUOUS and status not in operation.refusals):

@@ -106,7 +106,11 @@ class Composer:
             if operation.body is None and step.body is None:
                 path = {name: values.fill(value, bare) for name, value in step.path}
                 query = {name: values.fill(value, bare) for name, value in step.query}
-                return replace(self.read(operation, path, query), case=case.id)
+                composed = replace(self.read(operation, path, query), case=case.id)
+                if step.scope != "request" or not step.change:
+                    return composed
+                request, altered = _changed_request(composed.request, step.change, bare)
+                return replace(composed, request=request, changes={case.id: altered}, change_of="request")
             body = values.fill(step.body, bare) if step.body is not None else operation.body
             return self._about_body(case, step, operation, body, bare)
         made: list[Json] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from conformance import bodies, changes, links, refusals
 from conformance.answers import describe
 from conformance.model import Finding
+from conformance.rules.answers import amount
 from conformance.schemas import validator
 from conformance.values import Past, recall
 
@@ -69,6 +70,10 @@ def _pointers(check: Check, operation: Operation, exchange: Exchange) -> Finding
     return Finding("places named in the refusal", " and ".join(form), ", ".join(named) or describe(exchange))
 
 
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
+
+
 def _same(found: Json, wanted: Json) -> bool:
     # 1 and true are equal to Python and not to JSON.
     return json.dumps(found, sort_keys=True) == json.dumps(wanted, sort_keys=True)
@@ -81,8 +86,14 @@ _KINDS: dict[str, Callable[[list[Json], Json], bool]] = {
     "count": lambda found, wanted: any(isinstance(each, list) and len(each) == wanted for each in found),
     "type": lambda found, wanted: bool(found) and all(validator({"type": wanted}).accepts(each) for each in found),
     "absent": lambda found, _wanted: not found,
+    "one-of": lambda found, wanted: (
+        bool(found) and all(any(_same(each, one) for one in _list(wanted)) for each in found)
+    ),
+    "at-most": lambda found, wanted: any(isinstance(each, list) and len(each) <= int(str(wanted)) for each in found),
+    "amount": lambda found, wanted: any(amount(each) is not None and amount(each) == amount(wanted) for each in found),
 }
-_WORDS = {"is": "", "is-not": "not", "reads": "", "count": "so many entries:", "type": "of type", "absent": "nothing"}
+_WORDS = {"is": "", "is-not": "not", "reads": "", "count": "so many entries:", "type": "of type", "absent": "nothing",
+    "one-of": "one of", "at-most": "no more entries than", "amount": "an amount of"}  # fmt: skip
 
 
 def _short(value: Json) -> str:

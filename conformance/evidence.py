@@ -139,7 +139,10 @@ class Evidence:
         own = [each for name, each in zip(record.atoms, told, strict=True) if name == case.id]
         if not own:
             # Its orders are all good ones, or it is about the request as a whole.
-            own = fates(operation, record.exchange, record.orders) if case.expect is Expect.ACCEPT else [whole]
+            if case.expect is not Expect.ACCEPT:
+                # Where no entry says that an order was taken, nothing was created.
+                return Answer.REFUSED if whole is Answer.UNTOLD else whole
+            own = fates(operation, record.exchange, record.orders)
         wanted = Answer.REFUSED if case.wanted(record.step) is Expect.REFUSE else Answer.ACCEPTED
         return next((each for each in own if each is not wanted), wanted)
 

@@ -176,7 +176,11 @@ class _Bench:
     # Cases that look at the exchanges of others
 
     def _reading_of_others(self, case: Case) -> Judgement:
-        indexes = sorted({index for name in case.reads for index in self._evidence.of.get(name, [])[:1]})
+        # What a scenario is about shows in its last step.
+        scenarios = {name for name in case.reads if name in self._suite.by_id and self._suite.case(name).is_scenario}
+        ends = {name: -1 if name in scenarios else 0 for name in case.reads}
+        known = self._evidence.of
+        indexes = sorted({known[name][end] for name, end in ends.items() if known.get(name)})
         if not indexes:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"nothing was sent for {', '.join(case.reads)}")
         exchanges = [self._evidence.records[index].exchange for index in indexes]

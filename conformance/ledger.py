@@ -194,8 +194,9 @@ def differences(provider: Provider, sent: Json, kept: Json) -> list[tuple[str, J
     """Where a stored order shows something else than was sent: (path, sent, stored)."""
     result: list[tuple[str, Json, Json]] = []
     for path in provider.read_back.compare if provider.read_back else ():
-        mine = [value for _, value in changes.select(sent, path)]
-        theirs = [value for _, value in changes.select(kept, path)]
+        # In which order a listing shows the lines of an order is nowhere promised.
+        mine = sorted((value for _, value in changes.select(sent, path)), key=str)
+        theirs = sorted((value for _, value in changes.select(kept, path)), key=str)
         if mine != theirs:
             result.append((path, mine[0] if len(mine) == 1 else mine, theirs[0] if len(theirs) == 1 else theirs))
     return result

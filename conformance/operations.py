@@ -218,9 +218,9 @@ def _order_form(data: dict[str, Any], operation: dict[str, Any], folders: PackFo
         template = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PackError(f"{path}: cannot be read as JSON ({error})") from error
-    order_schema = order_schema(operation.get("envelope", ""), operation.get("wrapper", ""), schema)
+    orders = order_schema(operation.get("envelope", ""), operation.get("wrapper", ""), schema)
     return OrderForm(
-        template=cast("JsonObject", schemas.known_part(template, order_schema)),
+        template=cast("JsonObject", schemas.known_part(template, orders)),
         lines=data.get("lines", ""),
         country=data.get("country", "GB"),
         country_fact=data.get("country-fact", ""),

@@ -10,7 +10,7 @@ from conformance.answers import Answer, classify
 from conformance.sender import in_flight
 
 if TYPE_CHECKING:
-    from conformance.batches import Composer
+    from conformance.batches import Composed, Composer
     from conformance.model import Exchange, Json, Record
     from conformance.sender import Sender
     from conformance.suite import Suite
@@ -39,22 +39,35 @@ class Reader:
 
     def watch(self, control: Record) -> None:
         """Wait until the first control can be read, and learn how long that takes."""
-        form, outcome = self._form, self._provider.main.outcome
-        if form is None or outcome is None or not form.one:
-            return
-        entry = next(iter(ledger.entries(self._provider.main, control.exchange)), None)
-        name = next((value for _, value in changes.select(entry, outcome.id)), None)
-        if name is None:
+        form = self._form
+        order = next(iter(ledger.sent_orders(self._provider.main, control.exchange)), None)
+        composed = self._reading_of(control, order)
+        if form is None or composed is None:
             return
         patience = self._sender.patience
         started = patience.ticks()
-        composed = self._composer.read(self._provider.operation(form.one), {"id": name})
-        record = self._sender.send_and_keep(composed, "watch", until=self._accepted)
-        if self._accepted(record.exchange):
+
+        def shown(exchange: Exchange) -> bool:
+            found = bool(ledger.stored(self._provider, exchange)) or exchange.operation != form.list
+            return found and self._accepted(exchange)
+
+        record = self._sender.send_and_keep(composed, "watch", until=shown)
+        if shown(record.exchange):
             patience.saw(patience.ticks() - started if record.earlier else 0.0)
-            self._first = next(iter(ledger.sent_orders(self._provider.main, control.exchange)), None)
+            self._first = order
         else:
             patience.hopeless = True
+
+    def _reading_of(self, control: Record, order: Json) -> Composed | None:
+        """How the first control is read: by the vendor's id, or by its own key."""
+        form, outcome = self._form, self._provider.main.outcome
+        if form is None or outcome is None:
+            return None
+        entry = next(iter(ledger.entries(self._provider.main, control.exchange)), None)
+        name = next((value for _, value in changes.select(entry, outcome.id)), None)
+        if form.one and name is not None:
+            return self._composer.read(self._provider.operation(form.one), {"id": name})
+        return self._finding(order) if form.find and not form.one else None
 
     def sweep(self) -> None:
         """List what is stored once everything ought to be; again while accepted orders are missing."""
@@ -125,11 +138,13 @@ class Reader:
         return len(found)
 
     def _look_up(self, order: Json) -> Record:
+        return self._sender.send_and_keep(self._finding(order), "lookup")
+
+    def _finding(self, order: Json) -> Composed:
         assert self._form is not None
         find = self._form.find
         query = {name: next((value for _, value in changes.select(order, path)), None) for name, path in find}
-        composed = self._composer.read(self._provider.operation(self._form.list), {}, query)
-        return self._sender.send_and_keep(composed, "lookup")
+        return self._composer.read(self._provider.operation(self._form.list), {}, query)
 
     def _complete(self) -> bool:
         """One sweep; whether it shows every order that must be there (or cannot show more)."""

@@ -14,6 +14,7 @@ from conformance.judge import judge
 from conformance.model import Case, Expect, Record
 from conformance.reader import Reader
 from conformance.sender import Run, Sender, Settings, in_flight, status
+from conformance.spend import told
 from conformance.values import NotSaid, Past
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Runner:
             self._reader.sweep()
             if self._settings.clean_up:
                 self._reader.clean_up()
+        run.spent = told(self._sender.purse.spent)
         reason = f"not sent: {run.stopped}" if run.stopped else "not sent"
         run.not_run |= dict.fromkeys(self._unsent(todo), reason)
         run.judgements = judge(self._suite, run.records, run.not_run, self._settings.token)

@@ -64,9 +64,10 @@ def permit(provider: Provider, url: str, allowed: frozenset[str]) -> None:
     host = (urlsplit(url).hostname or "").rstrip(".")
     if is_loopback(host):
         return
-    needed = ["orders"]
-    if any(host == each or host.endswith(f".{each}") for each in provider.production_hosts):
+    needed = [each for each in EFFECTS if each in provider.main.effects]
+    if any(host == each.lstrip(".") or host.endswith(f".{each.lstrip('.')}") for each in provider.production_hosts):
         needed.append("production")
     if not allowed.issuperset(needed):
         why = f"{host} is a production host and the run" if "production" in needed else f"the run on {host}"
-        raise UserError(f"{provider.name}: {why} creates real orders; if that is meant, add --allow={','.join(needed)}")
+        what = "spends money on real orders" if "money" in needed else "creates real orders"
+        raise UserError(f"{provider.name}: {why} {what}; if that is meant, add --allow={','.join(needed)}")

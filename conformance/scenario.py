@@ -34,6 +34,12 @@ def judge(case: Case, indexes: list[int], evidence: Evidence) -> Judgement:
         words.append(evidence.word(case, index, evidence.fate(index, case)))
         missed = _missed(case, number, exchanges, evidence)
         if trouble := _unproved(case, number, index, missed, evidence):
+            if findings and case.expect is not Expect.OBSERVE:
+                # What was wrong before stays wrong.
+                break
+            if case.expect is Expect.OBSERVE and case.stages(number):
+                # That the stage cannot be set is an observation too.
+                return Judgement(Verdict.OBSERVED, exchange_ids=ids, policy=", then ".join(words))
             return replace(trouble, exchange_ids=ids)
         findings += [*_status(case, number, index, evidence), *missed]
     policy = ", then ".join(words)
@@ -58,7 +64,7 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
     reason = ""
     if step.wait and (answer is not Answer.ACCEPTED or missed) and not evidence.whole.readable:
         reason = evidence.whole.nothing_readable()
-    elif step.undetermined and missed:
+    elif step.undetermined and missed and answer is Answer.ACCEPTED:
         reason = f"not determined within the waiting time: {missed[0].where}: {missed[0].got}"
     elif case.stages(number) and (answer is not Answer.ACCEPTED or missed):
         reason = f"step {number + 1}, which sets the stage, was answered {describe(exchange)}"

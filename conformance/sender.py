@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from conformance import refusals
 from conformance.answers import Answer, classify, fates
-from conformance.model import Judgement, Record
+from conformance.model import Exchange, Judgement, Record, Trouble
 from conformance.patience import Patience
+from conformance.spend import Purse, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from conformance.batches import Composed
-    from conformance.model import Exchange
     from conformance.suite import Suite
     from conformance.transport import Transport
 
@@ -57,6 +57,7 @@ class Run:
     not_run: dict[str, str] = field(default_factory=dict[str, str])
     judgements: dict[str, Judgement] = field(default_factory=dict[str, Judgement])
     orders_created: int = 0
+    spent: dict[str, str] = field(default_factory=dict[str, str])
     # The vendor's ids of orders that this run created and could not delete.
     left: list[str] = field(default_factory=list[str])
     control: str = "plain"
@@ -80,6 +81,7 @@ class Sender:
         self.width = max(settings.concurrency, 1)
         # Cases that wait may be at work together; no more requests are on their way than were asked for.
         self._lanes = threading.Semaphore(self.width)
+        self.purse = Purse(suite.account)
         self.patience = settings.patience()
         self._temporary_left = self.patience.limit
         self.run: Run
@@ -113,6 +115,9 @@ class Sender:
         """
         name = f"x{number:04d}" + (f".{step + 1}" if step else "")
         earlier: list[Exchange] = []
+        price = cost(self._suite.provider.operation(composed.operation), self._suite.account, composed.orders)
+        if not self.purse.take(price):
+            return self._record(composed, purpose, step, self._unaffordable(composed, name), ())
         lane = nullcontext() if at_once else self._lanes
         exchange = self._carry(composed, name, lane)
         waiting = self.patience.tries(self._temporary_left if until is None else self.patience.bound())
@@ -122,6 +127,13 @@ class Sender:
         if until is None and earlier and self._not_yet(exchange, None):
             # An endpoint that never comes round is not waited for again and again.
             self._temporary_left = 0.0
+        if price and classify(self._suite.provider.main, exchange) in (Answer.REFUSED, Answer.AMBIGUOUS):
+            self.purse.give_back(price)
+        return self._record(composed, purpose, step, exchange, tuple(earlier))
+
+    def _record(
+        self, composed: Composed, purpose: str, step: int, exchange: Exchange, earlier: tuple[Exchange, ...]
+    ) -> Record:
         return Record(
             exchange,
             purpose,
@@ -131,8 +143,14 @@ class Sender:
             len(composed.orders),
             composed.changes,
             composed.change_of,
-            tuple(earlier),
+            earlier,
         )
+
+    def _unaffordable(self, composed: Composed, name: str) -> Exchange:
+        detail = (
+            f"not sent: the run would spend more than the account's max_spend = {self._suite.account.get('max_spend')}"
+        )
+        return Exchange(name, composed.operation, composed.request, self.now(), 0.0, trouble=Trouble("money", detail))
 
     def _carry(self, composed: Composed, name: str, lane: AbstractContextManager[object]) -> Exchange:
         with lane:

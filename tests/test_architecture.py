@@ -26,6 +26,7 @@ LAYERS = (
     ("suite",),
     ("ledger", "plan"),
     ("batches", "standing"),
+    ("spend",),
     ("evidence", "sender"),
     ("scenario",),
     ("judge", "guard", "reader"),

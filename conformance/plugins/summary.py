@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from conformance import __version__, plan
+from conformance import __version__, plan, spend
 from conformance.plugins.messages import printable
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ def forecast(target: Target, selected: list[str]) -> str:
     """What a run of the selected cases would send and create."""
     todo = plan.make(target.suite, selected)
     size = target.suite.provider.main.pack_size if target.options.pack else 1
+    costs = spend.planned(target.suite, todo)
+    money = f" for {', '.join(f'{currency} {amount}' for currency, amount in costs.items())}" if costs else ""
     return (
         f"{target.suite.provider.name}: a run would send about {todo.requests(size)} requests and controls between"
-        f" them, and create up to {todo.orders} orders"
+        f" them, and create up to {todo.orders} orders{money}"
     )
 
 

@@ -14,12 +14,15 @@ from starlette.routing import Route
 
 from conformance.changes import select
 from conformance.reference.access import CREDENTIALS, Access
+from conformance.reference.desk import Desk
 from conformance.reference.edits import edited
 from conformance.reference.examiner import Examiner
+from conformance.reference.lookup import Lookup
 from conformance.reference.outcomes import Outcomes
 from conformance.reference.reading import Reading
 from conformance.reference.refusals import Flaw, Refusals, Reply
 from conformance.reference.shelf import Shelf
+from conformance.reference.showing import Showing
 from conformance.reference.store import Store
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from conformance.model import Account, Json
+    from conformance.model import Account, Json, JsonObject
     from conformance.operations import Operation
     from conformance.providers import Provider
     from conformance.reference.behaviour import Behaviour
@@ -41,7 +44,7 @@ class Endpoint:
     """
     One reference endpoint: its pack, its account, how it behaves and what it has stored.
 
-    Orders can be read ``delay`` seconds of real time after they were taken. ``requests`` counts
+    Orders can be read, or are done, ``delay`` seconds of real time after they were taken. ``requests`` counts
     the calls of the main operation, ``reads`` and ``deletes`` the neighbouring ones.
     """
 
@@ -60,6 +63,9 @@ class Endpoint:
     _examiner: Examiner = field(init=False, repr=False)
     _shelf: Shelf = field(init=False, repr=False)
     _outcomes: Outcomes = field(init=False, repr=False)
+    # Where orders are answered one by one.
+    _desk: Desk | None = field(init=False, repr=False)
+    _showing: Showing = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._refusals = Refusals(self.provider, self.behaviour)
@@ -67,6 +73,20 @@ class Endpoint:
         self._examiner = Examiner(self.provider, self.account, self.behaviour, every=self._refusals.all_at_once)
         self._shelf = Shelf(self.provider, self.behaviour, self.store)
         self._outcomes = Outcomes(self.provider.main.outcome, self.behaviour)
+        self._showing = Showing(self.provider, self.account, self.behaviour)
+        self._desk = (
+            Desk(
+                self.provider,
+                self.account,
+                self.behaviour,
+                self.store,
+                refusals=self._refusals,
+                showing=self._showing,
+                clock=self.clock,
+            )
+            if self.provider.main.envelope in ("single", "named")
+            else None
+        )
 
     def app(self) -> Starlette:
         """The ASGI application with every operation that the pack documents."""
@@ -75,7 +95,9 @@ class Endpoint:
         for each in self.provider.auth.token_endpoints:
             base = "" if each.root else main.base_path
             routes.append(Route(base + each.path, self._create_token, methods=["POST"]))
-        if self.provider.read_back:
+        if self._desk:
+            routes += self._templated(self._desk)
+        elif self.provider.read_back:
             routes += self._reading(self.provider.read_back.list, self.provider.read_back.one)
         application = Starlette(routes=routes)
         # A redirect would name the port, which is chance; the documentation knows no trailing slash.
@@ -84,6 +106,8 @@ class Endpoint:
 
     def preload(self, orders: Sequence[Json]) -> list[int]:
         """Store orders as if they had been there before, for everybody to read; gives their ids."""
+        if self._desk:
+            return self._desk.put(list(orders), 0.0)
         return [each.id for each in self._shelf.put(orders, self.clock(), 0.0)]
 
     def stored(self) -> list[Json]:
@@ -117,6 +141,34 @@ class Endpoint:
         answers = ((listing, read_list), (one, read_one), (form.delete, delete))
         return [self._route(self.provider.operation(name), answer) for name, answer in answers if name]
 
+    def _templated(self, desk: Desk) -> list[Route]:
+        """The neighbouring operations of which the pack has templates."""
+        lookup = Lookup(self.provider, self.behaviour, self.store, self._refusals, self._showing)
+        listing = str(self.provider.reference.get("lists", ""))
+        completes = cast("JsonObject", self.provider.reference.get("completes", {}))
+
+        def reading(name: str) -> Callable[[Request], Awaitable[Response]]:
+            async def read(request: Request) -> Response:
+                self.reads += 1
+                query, path = dict(request.query_params), cast("dict[str, str]", request.path_params)
+                return self._guarded(
+                    name, request, lambda: lookup.list(query) if name == listing else lookup.read(name, path, query)
+                )
+
+            return read
+
+        async def complete(request: Request) -> Response:
+            number = str(next(iter(request.path_params.values()), ""))
+            template = cast("JsonObject", completes["answer"])
+            name = str(completes["operation"])
+            return self._guarded(name, request, lambda: desk.complete(number, template, self.delay))
+
+        names = [listing, *lookup.operations]
+        routes = [self._route(self.provider.operation(name), reading(name)) for name in names if name]
+        if completes:
+            routes.append(self._route(self.provider.operation(str(completes["operation"])), complete))
+        return routes
+
     async def _create_orders(self, request: Request) -> Response:
         self.requests += 1
         body = await request.body()
@@ -131,9 +183,11 @@ class Endpoint:
 
     def _guarded(self, operation: str, request: Request, answer: Callable[[], Reply]) -> Response:
         """The answer to a caller who is known, by a header that the documentation names."""
-        if self._access.granted(request.headers):
+        if self._access.granted(request.headers, creating=operation == self.provider.main.id):
             return self._response(operation, answer())
-        flaw = Flaw("a valid access token is needed", code="unauthorized")
+        form = cast("JsonObject", self.provider.reference.get("denied", {}))
+        status, body = cast("int", form.get("status", 0)), cast("JsonObject | None", form.get("error"))
+        flaw = Flaw("a valid access token is needed", code="unauthorized", status=status, form=body)
         return self._response(operation, self._refusals.reply(401, [flaw]))
 
     def _response(self, operation: str, reply: Reply) -> Response:
@@ -144,7 +198,9 @@ class Endpoint:
         elif reply.body is None:
             response = Response(status_code=reply.status, headers=headers)
         else:
-            response = Response(_encoded(reply.body), reply.status, headers, "application/json")
+            response = Response(
+                _encoded(reply.body), reply.status, headers, self.behaviour.answer_media or "application/json"
+            )
         response.headers["date"] = format_datetime(self.clock().astimezone(UTC), usegmt=True)
         return response
 
@@ -158,6 +214,9 @@ class Endpoint:
         body = self._parse(raw)
         if isinstance(body, Reply):
             return body
+        if self._desk:
+            flaws = list(self._examiner.header_flaws(request.headers))
+            return self._refusals.reply(400, flaws) if flaws else self._desk.reply(body, self.delay)
         body = self._examiner.taken(body)
         orders = self._examiner.orders(body)
         with self.store.together():

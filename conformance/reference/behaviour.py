@@ -45,7 +45,7 @@ class Behaviour:
     media_type: str = ""
     empty_body: bool = False
     not_json: bool = False
-    # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``.
+    # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``.
     root_taken: str = ""
     skip_non_objects: bool = False
     # JSON Pointer of a member that has to be alike in all orders of a batch.
@@ -73,12 +73,18 @@ class Behaviour:
     one_id: bool = False
     new_ids: bool = False
     # One order a request: the same id for every request; the words for its state; totals ``without-quantity``, of the
-    # ``first-line`` only or ``a-cent-more``; lines ``first-only``, ``merged``, ``one-more`` or ``crossed``.
+    # ``first-line`` only or ``a-cent-more``, or every line ``line-a-cent-more``; lines ``first-only``, ``merged``,
+    # ``one-more``, ``crossed``, ``reversed`` or ``quantity-one``; amounts with a ``decimal-comma`` or ``with-currency``;
+    # orders settled in another currency ``not-converted``, with the ``original-in-settlement`` or the
+    # ``unit-in-product`` currency; so many lines that are looked at (0: all).
     one_request_id: bool = False
     first_status: str = ""
     later_status: str = ""
     totals: str = ""
     lines_shown: str = ""
+    amount_form: str = ""
+    cross_currency: str = ""
+    lines_looked_at: int = 0
     # Orders by name: ``numbered``, ``small``, ``trimmed``, ``ascii``, ``one-less`` or ``one-more`` names; an array where
     # names are digits; the status where some or all are refused; refused orders that have a number or no entry; one bad
     # order that stops ``all`` or those ``after`` it; orders prepared as the ``first`` one says, or ``always`` or ``never``.
@@ -121,6 +127,9 @@ class Behaviour:
     list_empty: bool = False
     no_paging: bool = False
     page_size_ignored: bool = False
+    page_default: int = 0
+    first_page: int = 1
+    codes_missing: bool = False
     delete_status: int = 0
     delete_ignored: bool = False
     deleted_readable: bool = False

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from conformance import providers, suite
 from conformance.errors import PackError
-from conformance.model import Verdict
+from conformance.model import Account, Verdict
 from conformance.reference import faults
 from conformance.reference.app import CREDENTIALS, Endpoint
 from conformance.reference.behaviour import healthy
@@ -26,6 +26,7 @@ from conformance.scrub import Vault
 from conformance.target import DEFAULT_SEED, instant_of, token_of
 
 if TYPE_CHECKING:
+    from conformance.model import Json
     from conformance.reference.behaviour import Behaviour
     from conformance.runner import Run
 
@@ -53,19 +54,29 @@ class _Bench:
 
     def __init__(self, provider: str) -> None:
         self.pack = providers.load(provider)
-        self.suite = suite.build(self.pack, providers.reference_account(self.pack), CREDENTIALS)
+        self.suite = self._suite({})
         self.faults = faults.of(self.pack)
         self.healthy = healthy(self.pack)
         self.policies = {name: each.policy for name, each in self.run(self.healthy).judgements.items()}
 
-    def run(self, behaviour: Behaviour, requirement: str = "") -> Run:
-        """A run of every case, or of one requirement's cases with what they need."""
+    def _suite(self, facts: dict[str, Json]) -> suite.Suite:
+        account = Account({**providers.reference_account(self.pack).facts, **facts})
+        return suite.build(self.pack, account, CREDENTIALS)
+
+    def _suite_for(self, requirement: str) -> suite.Suite:
+        """The suite for an account that a requirement is about; the pack's own reference account is of one kind."""
+        facts = self.suite.catalogue.conditions.get(requirement, {}).get("when", {})
+        return self._suite(facts) if facts else self.suite
+
+    def run(self, behaviour: Behaviour, requirement: str = "", *, full: bool = True) -> Run:
+        """A run of every case for the account of a requirement, or of its own cases with what they need."""
+        made = self._suite_for(requirement)
         instant = instant_of(DEFAULT_SEED)
-        app = Endpoint(self.pack, self.suite.account, behaviour, clock=lambda: instant).app()
+        app = Endpoint(self.pack, made.account, behaviour, clock=lambda: instant).app()
         transport = AppTransport(app, self.pack.main.base_path, Vault(CREDENTIALS))
         settings = Settings(DEFAULT_SEED, token_of(DEFAULT_SEED), instant=instant, clean_up=False, patience=patience)
-        cases = [case.id for case in self.suite.cases if requirement in ("", case.requirement.id)]
-        return Runner(self.suite, transport, settings).run(cases)
+        cases = [case.id for case in made.cases if full or case.requirement.id == requirement]
+        return Runner(made, transport, settings).run(cases)
 
     def row(self, fault: faults.Fault, run: Run) -> Row:
         chosen = set(run.selected)
@@ -86,6 +97,9 @@ class _Bench:
                 return "advisory", f"{name}: {each.findings[0].got}"
         if run.stopped:
             return "control" if all(each.purpose == "control" for each in run.records) else "missed", run.stopped
+        for name, each in own.items():
+            if each.verdict is Verdict.INCONCLUSIVE:
+                return "inconclusive", f"{name}: {each.reason}"
         for name, each in own.items():
             if each.verdict is Verdict.OBSERVED and each.policy != self.policies[name]:
                 return "observed", f"{name}: {each.policy} instead of {self.policies[name]}"
@@ -114,7 +128,7 @@ def measure(provider: str, requirement: str) -> list[Row]:
             key = json.dumps(asdict(behaviour), sort_keys=True)
             full = fault.kind == "hand-made"
             if key not in runs:
-                runs[key] = bench.run(behaviour, "" if full else requirement)
+                runs[key] = bench.run(behaviour, requirement, full=full)
             rows.append(bench.row(fault, runs[key]))
     return rows
 

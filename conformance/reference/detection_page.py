@@ -30,6 +30,7 @@ NOTICED = {
     "violation": "a case of the rule's own requirement failed",
     "advisory": "only a value that lenient parsers take (†) can show it, and taking that harms nobody",
     "control": "the endpoint refuses the plain batch: the run stops at once, inconclusive",
+    "inconclusive": "nothing that was accepted became readable, so that nothing is concluded; such a run is never conformant",
     "observed": "the documentation leaves that side open; what was recorded there differs",
     "invisible": "no request that a user can send shows it, for the reason written below",
     "missed": "none of these",
@@ -46,7 +47,7 @@ one faulty endpoint after the other.
 {meanings}
 
 {heads}
-|---|--:|--:|--:|--:|--:|--:|--:|
+|---|--:|--:|--:|--:|--:|--:|--:|--:|
 {summary}
 
 ## Not a violation

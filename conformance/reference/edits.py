@@ -31,7 +31,7 @@ def _edit(body: Json, edit: dict[str, Any]) -> Json:
     path = str(edit["path"])
     steps = [] if path == "$" else [part for step in path.split(".") for part in _parts(step)]
     *way, last = ["$", *steps]
-    for parent in _reach([holder], way):
+    for parent in _reach([holder], way, last):
         for name in _names(parent, last):
             _change(parent, name, edit)
     return cast("Json", holder["$"])
@@ -45,13 +45,17 @@ def _parts(step: str) -> Iterator[str]:
     yield from ["[]"] * ((len(step) - len(name)) // 2)
 
 
-def _reach(nodes: list[Any], way: list[str]) -> list[Any]:
-    """The nodes at the end of a way; an object on it that is not there is made."""
-    for part in way:
+def _reach(nodes: list[Any], way: list[str], last: str) -> list[Any]:
+    """The nodes at the end of a way; an object on it that is not there is made, unless a list belongs there."""
+    for part, following in zip(way, [*way, last][1:], strict=True):
         below: list[Any] = []
         for node in nodes:
             if part == "[]":
                 below += node if isinstance(node, list) else []
+            elif part == "*":
+                below += cast("dict[str, Any]", node).values() if isinstance(node, dict) else []
+            elif isinstance(node, dict) and following == "[]" and part not in node:
+                continue
             elif isinstance(node, dict):
                 below.append(cast("dict[str, Any]", node).setdefault(part, {}))
         nodes = below
@@ -60,6 +64,8 @@ def _reach(nodes: list[Any], way: list[str]) -> list[Any]:
 
 def _names(parent: Any, last: str) -> list[Any]:
     """What the last step of a path stands for in one node: a member, or each position."""
+    if last == "*":
+        return list(parent) if isinstance(parent, dict) else []  # pyright: ignore[reportUnknownArgumentType]
     if last != "[]":
         return [last]
     return list(range(len(parent))) if isinstance(parent, list) else []  # pyright: ignore[reportUnknownArgumentType]
@@ -79,5 +85,9 @@ def _change(parent: Any, name: Any, edit: dict[str, Any]) -> None:
         parent[name] = copy.deepcopy(next(value for kind, value in _VALUES if kind not in fitting))
     elif edit["edit"] == "other-value":
         parent[name] = _OTHER
+    elif edit["edit"] == "set":
+        parent[name] = copy.deepcopy(edit["value"])
+    elif edit["edit"] == "text":
+        parent[name] = str(parent[name]) if name in parent or isinstance(parent, list) else ""
     else:
         parent[name] = [] if edit["value"] == "array" else ""

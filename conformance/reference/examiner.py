@@ -65,7 +65,7 @@ class Examiner:
     ) -> list[Flaw]:
         """What is wrong with a batch and the headers it came with."""
         behaviour = self._behaviour
-        found = [*self._header_flaws(headers)]
+        found = [*self.header_flaws(headers)]
         if body is None and (behaviour.empty_body or behaviour.not_json):
             return found
         if behaviour.lone_orders_only and len(self.orders(body)) > 1:
@@ -108,7 +108,8 @@ class Examiner:
                 if alike and first(order, alike) != first(orders[0], alike):
                     yield Flaw("differs from that of the first order", alike, index)
 
-    def _header_flaws(self, headers: Mapping[str, str]) -> Iterator[Flaw]:
+    def header_flaws(self, headers: Mapping[str, str]) -> Iterator[Flaw]:
+        """What is wrong with the headers of a request."""
         behaviour = self._behaviour
         if behaviour.header_demanded and behaviour.header_demanded not in headers:
             yield Flaw("is needed", place="header", name=behaviour.header_demanded)

@@ -33,6 +33,8 @@ _ANSWERED = {
     "required": "left-out",
     "type": "other-type",
     "enum": "other-value",
+    "const": "other-value",
+    "pattern": "other-value",
     "minLength": "empty",
     "minItems": "empty",
 }

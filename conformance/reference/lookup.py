@@ -13,7 +13,7 @@ from conformance.reference.store import SOME_DAY
 from conformance.reference.templates import value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from conformance.model import Json, JsonObject
     from conformance.providers import Provider
@@ -27,7 +27,7 @@ class Lookup:
     """
     Answers reading calls as ``reference.listed``, ``filters``, ``page`` and ``reads`` of a pack describe them.
 
-    Pages are counted from 1 by the parameter ``number`` or begin at ``offset``.
+    Pages are counted from 1 by the parameter that ``read-back`` names, or begin at ``page.offset``.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class Lookup:
         self._reads = cast("dict[str, JsonObject]", reference.get("reads", {}))
         self._filters = cast("dict[str, str]", reference.get("filters", {}))
         self._page = cast("dict[str, Any]", reference.get("page", {}))
+        self._default = behaviour.page_default or int(self._page.get("default", 100))
+        self._pages = provider.read_back.page if provider.read_back else ""
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -51,21 +53,23 @@ class Lookup:
     def list(self, query: Mapping[str, str]) -> Reply:
         """A page of the orders that a query asks for, the newest first."""
         page = self._page
-        size = self._number(query, str(page.get("parameter", "")), int(page.get("default", 100)))
-        number = self._number(query, str(page.get("number", "")), 1)
+        size = self._number(query, str(page.get("parameter", "")), self._default)
+        number = self._number(query, self._pages, 1)
         offset = self._number(query, str(page.get("offset", "")), 0)
         if size is None or number is None or offset is None or not 0 < size <= int(page.get("max", size)) or not number:
             return self._refusals.reply(400, [Flaw("this page cannot be asked for", code="invalid")])
         if self._how.page_size_ignored:
-            size = int(page.get("default", 100))
-        wanted = {name: [query[name]] for name in self._filters if name in query and not self._how.filters_ignored}
+            size = self._default
+        wanted: dict[str, Sequence[str]] = {
+            name: [query[name]] for name in self._filters if name in query and not self._how.filters_ignored
+        }
         start = 0 if self._how.no_paging else (number - 1) * size + offset
         count, found = self._store.slice(wanted, self._instant(), size, start) if start < 2**63 else (0, [])
         if self._how.list_empty:
             count, found = 0, []
         known: JsonObject = {
             "count": count,
-            "page": number,
+            "page": number - 1 + self._how.first_page,
             "size": size,
             "pages": -(-count // size),
             "orders": [self._showing.shown(self._showing.stored(each)) for each in found],
@@ -78,7 +82,7 @@ class Lookup:
         known = self._showing.facts() | {"query": cast("Json", dict(query))}
         if path:
             _, found = self._store.slice({name: [text] for name, text in path.items()}, self._instant(), 1, 0)
-            if not found or self._how.unreadable_by_id:
+            if not found or self._how.unreadable_by_id or self._how.codes_missing:
                 return self._refusals.reply(404, [Flaw("no such order", code="not_found")])
             known |= self._showing.stored(found[0], units=True)
         body = self._showing.filled(form["answer"], known)

@@ -23,7 +23,8 @@ class Pricing:
     Prices orders as ``reference.pricing`` of a pack describes it; without that, lines are merely what was sent.
 
     ``products`` is the account fact with the products, whose members ``sku``, ``price`` and ``currency`` name;
-    ``settle`` is the member of an order that names another currency, which costs ``rate`` times as much.
+    ``settle`` is the member of an order that names another currency, which costs ``rate`` times as much; what nobody
+    knows costs 1 in the first currency of the account fact ``held``.
     """
 
     def __init__(self, form: OrderForm | None, settings: JsonObject, account: Account, behaviour: Behaviour) -> None:
@@ -32,14 +33,16 @@ class Pricing:
         self._settings = cast("dict[str, str]", settings)
         rows = cast("list[JsonObject]", account.get(str(settings.get("products", ""))) or [])
         self._products = rows
+        held = cast("list[str]", account.get(str(settings.get("held", ""))) or [""])
+        self._held = held[0]
         self._how = behaviour
 
     def worth(self, order: Json, *, units: bool = False) -> JsonObject:
         """
         The lines of an order, and its total.
 
-        A line is ``sent`` and has a ``number``, its product's ``row``, ``quantity``, ``price``, ``total`` and
-        ``currency``; ``original`` is the product's own price where the order is settled in another currency, and
+        A line is ``sent`` and has a ``number``, its product's ``row``, ``price``, ``total``, ``currency`` and
+        ``price-currency``; ``original`` is the product's own price where the order is settled in another currency, and
         ``fx`` the list of conversions then. Amounts are texts with separators of thousands.
         """
         found = first(order, self._lines) if isinstance(order, dict) else None
@@ -51,8 +54,10 @@ class Pricing:
         own = [str(row.get(self._settings["currency"])) for row in rows if row]
         origin = own[0] if own else ""
         chosen = first(order, self._settings.get("settle", "")) if isinstance(order, dict) else None
+        origin = origin or self._held
         currency = chosen if isinstance(chosen, str) and "settle" in self._settings else origin
-        crossed = currency != origin and bool(origin)
+        # A currency that only a fault lets through is worth the same.
+        crossed = currency != origin
         rate = Decimal(self._settings.get("rate", "1")) if crossed else _ONE
         total = Decimal(0)
         for line, row in zip(lines, rows, strict=True):
@@ -60,20 +65,29 @@ class Pricing:
             price = (original * rate).quantize(_CENT, ROUND_HALF_UP) if crossed else original
             quantity = _decimal(first(line["sent"], self._cost.get("quantity", "")))
             worth = price * (_ONE if self._how.totals == "without-quantity" else quantity)
+            if self._how.totals == "line-a-cent-more":
+                worth += _CENT
             total += worth
-            line |= {"row": row, "price": _amount(price), "total": _amount(worth), "currency": currency}
+            line |= {
+                "row": row,
+                "price": _amount(price),
+                "total": _amount(worth),
+                "currency": currency,
+                "price-currency": currency,
+            }
             if crossed:
                 line["original"] = {"amount": _amount(original), "currency": origin}
             if units:
                 count = min(int(quantity), _MOST_UNITS)
-                line["units"] = [{"number": str(line["number"]) + f"{unit:03}"} for unit in range(count)]
+                start = cast("int", line["number"]) * 1000
+                line["units"] = [{"number": start + unit} for unit in range(count)]
         if self._how.totals == "first-line" and lines:
             total = Decimal(str(lines[0]["total"]).replace(",", ""))
         elif self._how.totals == "a-cent-more":
             total += _CENT
         made: JsonObject = {"lines": cast("Json", lines), "total": _amount(total), "currency": currency}
         if crossed:
-            made["fx"] = [{"from": origin, "to": currency, "rate": float(rate)}]
+            made["fx"] = [{"from": origin, "pair": f"{origin}/{currency}", "rate": float(rate)}]
         return made
 
     def _row(self, line: Json) -> JsonObject:

@@ -36,7 +36,7 @@ class Flaw:
     message: str
     pointer: str = ""
     index: int | None = None
-    code: str = "invalid"
+    code: str | int = "invalid"
     place: str = ""
     name: str = ""
     keyword: str = ""
@@ -70,13 +70,16 @@ class Refusals:
         reference = provider.reference
         self._list = str(reference.get("errors", ""))
         self._form = cast("JsonObject", reference.get("error", {"error": "{message}"}))
-        self._codes = _PLAIN | cast("dict[str, str | int]", reference.get("codes", {})) | behaviour.other_codes
+        words = cast("dict[str, str | int]", reference.get("codes", {}))
+        self._codes: dict[str | int, str | int] = {**_PLAIN, **words, **behaviour.other_codes}
         self._batch = str(reference.get("batch-pointer", ""))
 
     def code(self, flaw: Flaw) -> str | int:
         """The pack's code of a flaw: that of its keyword or rule, else that of anything invalid."""
         known = self._codes
-        return known.get(flaw.keyword, known.get(flaw.code, known.get("invalid", flaw.code)))
+        if flaw.code not in ("invalid", "root"):
+            return known.get(flaw.code, flaw.code)
+        return known.get(flaw.keyword, known.get("invalid", flaw.code))
 
     @property
     def all_at_once(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from conformance.changes import select
+from conformance.reference.distortions import arranged, crossed, written
 from conformance.reference.documents import first, members
 from conformance.reference.pricing import Pricing
 from conformance.reference.templates import fill
@@ -88,14 +89,21 @@ class Showing:
         units: bool = False,
     ) -> JsonObject:
         lines = self._pricing.worth(order, units=units)
+        created = times[0].strftime(self._time)
         for each in cast("list[JsonObject]", lines["lines"]):
             each["status"] = status
+            for unit in cast("list[JsonObject]", each.get("units", [])):
+                unit["status"] = status
+                if status != self._start:
+                    unit["code"] = unit["pin"] = f"MADE-UP-{unit['number']}"
+        for each in cast("list[JsonObject]", lines.get("fx", [])):
+            each["as-of"] = created
         return {
             "id": ids[0],
             "ids": cast("Json", list(ids)),
             "order": order,
             "prepared": prepared,
-            "created": times[0].strftime(self._time),
+            "created": created,
             "modified": times[1].strftime(self._time),
             "status": status,
             **lines,
@@ -105,8 +113,12 @@ class Showing:
 
     def answer(self, known: JsonObject) -> Json:
         """The answer about an order that was taken."""
+        if self._how.cross_currency and known.get("fx"):
+            known = known | crossed(known, self._how.cross_currency)
+        if self._how.amount_form:
+            known = known | written(known, self._how.amount_form)
         if self._how.lines_shown:
-            known = known | {"lines": cast("Json", _arranged(known, self._how.lines_shown))}
+            known = known | {"lines": cast("Json", arranged(known, self._how.lines_shown))}
         return self.filled(self._templates.get("answer", {}), known | {"request": self.request_id()})
 
     def refused(self, known: JsonObject) -> Json:
@@ -132,24 +144,3 @@ class Showing:
     def facts(self) -> JsonObject:
         """What templates that are about no order see."""
         return {"account": self._account.facts, "request": self.request_id()}
-
-
-def _arranged(known: JsonObject, kind: str) -> list[JsonObject]:
-    """The lines as a careless endpoint repeats them."""
-    lines = cast("list[JsonObject]", known["lines"])
-    if not lines or kind == "first-only":
-        return lines[:1]
-    if kind == "one-more":
-        return [*lines, lines[-1]]
-    if kind == "reversed":
-        return lines[::-1]
-    sent = [members(each["sent"]) for each in lines]
-    if kind == "one-unit":
-        return [each | {"sent": {key: 1 if type(value) is int else value for key, value in one.items()}}
-                for each, one in zip(lines, sent, strict=True)]  # fmt: skip
-    # Crossed: every line has what the next one has for numbers.
-    following = [*sent[1:], sent[0]]
-    return [
-        each | {"sent": {key: other.get(key, value) if type(value) is int else value for key, value in one.items()}}
-        for each, one, other in zip(lines, sent, following, strict=True)
-    ]

@@ -79,6 +79,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "clean_up": sum(record.purpose == "clean-up" for record in run.records),
             "controls": sum(each.purpose == "control" for each in run.records),
             "orders_created": run.orders_created,
+            "spent": run.spent,
         },
         "requirements": rows,
         "exchanges": {each.id: _exchange(each) for each in exchanges},

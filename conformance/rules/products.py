@@ -28,7 +28,7 @@ def known_product(
     order: Json, context: Context, *, at: str, fact: str = "", by: dict[str, list[str]] | None = None, unless: str = ""
 ) -> Iterator[Breach]:
     """
-    A product is in the list of an account fact.
+    A product is in the list of an account fact; what is no text names none.
 
     With ``by``, ``at`` leads to lines, and each member named there holds the value of one
     of some facts. Nothing is asked where ``unless`` is true.
@@ -37,7 +37,7 @@ def known_product(
         return
     for pointer, value in select(order, at):
         if by is None:
-            if all(row["sku"] != value for row in _rows(context, fact)):
+            if isinstance(value, str) and all(row["sku"] != value for row in _rows(context, fact)):
                 yield Breach(pointer, "is no product of this account")
             continue
         for member, facts in by.items():
@@ -57,9 +57,11 @@ def one_product_currency(order: Json, context: Context, *, at: str, fact: str) -
 
 
 @rule("product-currency")
-def product_currency(order: Json, context: Context, *, at: str, fact: str, among: str) -> Iterator[Breach]:
-    """The currency of every product is one of an account fact."""
-    held = cast("list[Json]", context.account.get(among) or [])
+def product_currency(
+    order: Json, context: Context, *, at: str, fact: str, among: str = "", only: list[Json] | None = None
+) -> Iterator[Breach]:
+    """The currency of every product is one of a few, or of those that an account fact lists."""
+    held = cast("list[Json]", context.account.get(among) or []) if only is None else only
     for pointer, currency in _currencies(order, context, at, fact):
         if currency not in held:
             yield Breach(pointer, "is sold in a currency that the account does not hold")
@@ -80,6 +82,15 @@ def settlement_held(order: Json, context: Context, *, at: str, held: str) -> Ite
     for pointer, value in select(order, at):
         if value not in cast("list[Json]", context.account.get(held) or []):
             yield Breach(pointer, "is not one of the account's balance currencies")
+
+
+@rule("settlement-differs")
+def settlement_differs(order: Json, context: Context, *, at: str, sku: str, fact: str) -> Iterator[Breach]:
+    """The currency that an order is settled in is another than that of its products."""
+    own = [currency for _, currency in _currencies(order, context, sku, fact)]
+    for pointer, value in select(order, at):
+        if value in own:
+            yield Breach(pointer, "is the currency of the products")
 
 
 @rule("in-stock")
@@ -107,3 +118,20 @@ def in_stock(
         there = 0 if any(value in gone for _, value in select(line, sku)) else most
         if isinstance(wanted, int | float) and wanted > there:
             yield Breach(pointer, "is not in stock")
+
+
+@rule("as-known")
+def as_known(
+    order: Json, context: Context, *, lines: str, name: str, value: str, fact: str, fact_name: str, fact_value: str
+) -> Iterator[Breach]:
+    """
+    What a line shows of its product is what an account fact has under the line's name.
+
+    Lines without that value pass, and so do products that are not in the list.
+    """
+    for pointer, line in select(order, lines):
+        names = [each for _, each in select(line, name)]
+        known = [row[fact_value] for row in _rows(context, fact) if fact_value in row and row.get(fact_name) in names]
+        for place, shown in select(line, value):
+            if known and shown not in known:
+                yield Breach(f"{pointer}{place}", f"should be {known[0]}")

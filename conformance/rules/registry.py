@@ -55,7 +55,7 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 def breaches(settings: dict[str, Any], order: Json, context: Context) -> Iterator[Breach]:
     """Apply one rule of a pack. Raises PackError for a name nobody registered."""
-    from conformance.rules import answers, orders  # noqa: F401, PLC0415  # importing them registers the rules
+    from conformance.rules import answers, orders, products, shape  # noqa: F401, PLC0415  # to register the rules
 
     name = settings["rule"]
     if name not in _RULES:

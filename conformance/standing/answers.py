@@ -57,7 +57,7 @@ def _form(records: list[Record], sites: list[AnswerSite]) -> Iterator[Found]:
 
 def success_form(case: Case, whole: Whole) -> Iterator[Found]:
     """Every acceptance has what the requirement demands of its body."""
-    yield from _form(some(whole.taken, "nothing was accepted"), _sites(case, whole, "success"))
+    yield from _form(some(whole.processed, "nothing was accepted"), _sites(case, whole, "success"))
 
 
 def refusal_form(case: Case, whole: Whole) -> Iterator[Found]:

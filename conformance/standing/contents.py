@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import bodies, changes, envelope, ledger
-from conformance.answers import Answer, describe
+from conformance.answers import describe
 from conformance.model import Finding
 from conformance.rules import Context, breaches
 from conformance.standing.whole import Untold, short, some
@@ -15,7 +15,7 @@ from conformance.standing.whole import Untold, short, some
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from conformance.model import Case, Json, Record
+    from conformance.model import Case, Json
     from conformance.standing.whole import Found, Whole
 
 
@@ -100,18 +100,7 @@ def _lines(order: Json, at: str, echo: Sequence[str]) -> Counter[str]:
 
 def names(_case: Case, whole: Whole) -> Iterator[Found]:
     """The answer to a batch has exactly the names that were sent."""
-    answered = [
-        each
-        for each, told in zip(whole.records, whole.answers, strict=True)
-        if each.exchange.operation == whole.operation.id
-        and each.purpose != "lost"
-        and told in (Answer.ACCEPTED, Answer.REFUSED)
-        and each.exchange.response is not None
-        and each.exchange.response.status in whole.operation.success
-        and isinstance(bodies.sent(each.exchange), dict)
-        and _is_plain(each)
-    ]
-    for record in some(answered, "no batch was answered"):
+    for record in some(whole.processed, "no batch was answered"):
         sent = envelope.names(whole.operation, bodies.sent(record.exchange))
         told = bodies.answered(record.exchange)
         if not isinstance(told, dict):
@@ -120,8 +109,3 @@ def names(_case: Case, whole: Whole) -> Iterator[Found]:
             missing, more = sorted(set(sent) - set(told)), sorted(set(told) - set(sent))
             got = f"without {short(list(missing))}" if missing else f"with {short(list(more))} besides"
             yield Finding("names of the answer", short(list(sent)), got), record.exchange.id
-
-
-def _is_plain(record: Record) -> bool:
-    """Whether a batch has the documented form: what becomes of others is not said."""
-    return record.change_of == "body" and (bool(record.atoms) or not record.changes)

@@ -38,6 +38,14 @@ class Whole:
         return [each for each, answer in self._main() if answer is Answer.ACCEPTED]
 
     @cached_property
+    def processed(self) -> list[Record]:
+        """Batches that were answered as processed: the accepted ones, or any where each order has a fate of its own."""
+        outcome = self.operation.outcome
+        if outcome is None or not outcome.by_name:
+            return self.taken
+        return [each for each, _ in self._main() if 200 <= status(each.exchange) < 300 and _is_batch(each)]
+
+    @cached_property
     def refused(self) -> list[Record]:
         """Refusals of cases that had to be refused for their body."""
         cases = self.suite.by_id
@@ -77,11 +85,19 @@ class Whole:
     def readable(self) -> bool:
         """Whether anything accepted became readable at all."""
         form = self.provider.read_back
-        one = form is not None and any(
-            answer is Answer.ACCEPTED and record.exchange.operation == form.one
+        if form is None:
+            # Nobody documents a reading of all orders; what a case reads speaks for itself.
+            return True
+        read = [
+            record
             for record, answer in zip(self.records, self.answers, strict=True)
+            if answer is Answer.ACCEPTED and record.purpose not in ("lookup", "sweep")
+        ]
+        return bool(self.listed) or any(
+            each.exchange.operation == form.one
+            or (each.exchange.operation == form.list and bool(ledger.stored(self.provider, each.exchange)))
+            for each in read
         )
-        return one or bool(self.listed)
 
     def nothing_readable(self) -> str:
         """Why nothing can be said about storage."""
@@ -95,6 +111,11 @@ class Whole:
 
 class Untold(Exception):  # noqa: N818  # not an error: there is nothing to judge by
     """Why a check cannot say anything."""
+
+
+def _is_batch(record: Record) -> bool:
+    """Whether a request holds orders as documented, good or bad ones: what becomes of others is not said."""
+    return record.change_of == "body" and (bool(record.atoms) or not record.changes)
 
 
 def some(records: list[Record], otherwise: str) -> list[Record]:

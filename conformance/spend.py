@@ -1,0 +1,114 @@
+"""Money: what orders cost by the account's own price list, and a purse that never holds more than the account allows."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, cast
+
+from conformance import changes
+from conformance.batches import Composer
+from conformance.errors import UserError
+from conformance.model import Expect
+from conformance.values import NotSaid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from conformance.model import Account, Json, JsonObject
+    from conformance.operations import Operation
+    from conformance.plan import Plan
+    from conformance.suite import Suite
+
+_LIMIT = "max_spend"
+
+
+def cost(operation: Operation, account: Account, orders: Iterable[Json]) -> Counter[str]:
+    """
+    What orders cost if they are accepted: amounts by currency, in hundredths of a cent.
+
+    Only products of the account's list have a price; what else an order names is not
+    known to cost anything.
+    """
+    form = operation.order.cost if operation.order else {}
+    total: Counter[str] = Counter()
+    if not form:
+        return total
+    prices = {str(row.get("sku")): row for row in cast("list[JsonObject]", account.get("products") or [])}
+    for order in orders:
+        for _, line in changes.select(order, f"{form['lines']}/*"):
+            sku = [str(value) for _, value in changes.select(line, form["sku"])]
+            quantity = [value for _, value in changes.select(line, form["quantity"])]
+            row = prices.get(sku[0]) if sku else None
+            if row and quantity and isinstance(quantity[0], int) and quantity[0] > 0:
+                total[str(row.get("currency", ""))] += int(_exact(row.get("unit_price", 0)) * quantity[0] * _SCALE)
+    return total
+
+
+_SCALE = 10_000
+
+
+def _exact(value: Json) -> Decimal:
+    """An amount in an account file, text or number, as an exact decimal."""
+    try:
+        return Decimal(str(value).replace(",", ""))
+    except InvalidOperation:
+        raise UserError(f'account: {value!r} is no amount; write for example unit_price = "9.70"') from None
+
+
+def told(amounts: Counter[str]) -> dict[str, str]:
+    """Amounts by currency as decimal texts."""
+    return {currency: f"{Decimal(amount) / _SCALE:.2f}" for currency, amount in sorted(amounts.items()) if amount}
+
+
+class Purse:
+    """
+    Counts the money of a run. Safe to use from several threads.
+
+    ``max_spend`` of the account bounds the sum over all currencies, taken as if they were one.
+    Raises UserError for a limit that is no amount.
+    """
+
+    def __init__(self, account: Account) -> None:
+        limit = account.get(_LIMIT)
+        self._limit = None if limit is None else int(_exact(limit) * _SCALE)
+        self._lock = threading.Lock()
+        self.spent: Counter[str] = Counter()
+
+    def take(self, amounts: Counter[str]) -> bool:
+        """Set money aside for a request; False when that would be more than is allowed."""
+        with self._lock:
+            if self._limit is not None and self.spent.total() + amounts.total() > self._limit:
+                return not amounts
+            self.spent += amounts
+            return True
+
+    def give_back(self, amounts: Counter[str]) -> None:
+        """Take back what was set aside for a request that was refused."""
+        with self._lock:
+            self.spent -= amounts
+
+
+def planned(suite: Suite, todo: Plan) -> dict[str, str]:
+    """What the orders of a plan cost if every one of them is accepted, by currency; controls apart."""
+    composer = Composer(suite, 0, "")
+    operation, now = suite.provider.main, datetime.now(UTC)
+    total: Counter[str] = Counter()
+    if not (operation.order and operation.order.cost):
+        return {}
+    for atom in todo.atoms:
+        if atom.expect is not Expect.REFUSE:
+            total += cost(operation, suite.account, composer.orders([atom], "", now).orders)
+    for case in todo.singles:
+        for index in range(len(case.steps)):
+            if case.wanted(index) in (Expect.REFUSE, Expect.DENY):
+                continue
+            try:
+                composed = composer.step(case, index, "", now)
+            except NotSaid:
+                continue
+            if composed.operation == operation.id:
+                total += cost(operation, suite.account, composed.orders)
+    return told(total)
