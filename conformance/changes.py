@@ -68,7 +68,7 @@ def read(document: Json, place: str) -> Json:
 
 
 def select(document: Json, path: str) -> list[tuple[str, Json]]:
-    """Every (JSON Pointer, value) that ``path`` leads to; ``*`` stands for each element of an array."""
+    """Every (JSON Pointer, value) that ``path`` leads to; ``*`` stands for each element of an array or member."""
     found: list[tuple[str, Json]] = [("", document)]
     for part in tokens(path):
         found = [each for place, value in found for each in _below(place, value, part)]
@@ -78,6 +78,8 @@ def select(document: Json, path: str) -> list[tuple[str, Json]]:
 def _below(place: str, value: Json, part: str) -> list[tuple[str, Json]]:
     if part == "*" and isinstance(value, list):
         return [(f"{place}/{index}", each) for index, each in enumerate(value)]
+    if part == "*" and isinstance(value, dict):
+        return [(f"{place}{pointer([name])}", each) for name, each in value.items()]
     found = _step(value, part)
     return [] if found is _MISSING else [(f"{place}{pointer([part])}", cast("Json", found))]
 

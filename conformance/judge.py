@@ -176,20 +176,22 @@ class _Bench:
     # Cases that look at the exchanges of others
 
     def _reading_of_others(self, case: Case) -> Judgement:
-        # What a scenario is about shows in its last step.
-        scenarios = {name for name in case.reads if name in self._suite.by_id and self._suite.case(name).is_scenario}
-        ends = {name: -1 if name in scenarios else 0 for name in case.reads}
-        known = self._evidence.of
-        indexes = sorted({known[name][end] for name, end in ends.items() if known.get(name)})
-        if not indexes:
+        found: dict[int, str] = {}
+        for name in case.reads:
+            indexes = self._evidence.of.get(name, [])
+            other = self._suite.by_id.get(name)
+            # What a scenario is about shows in its last step.
+            at = indexes[-1 if other and other.is_scenario else 0] if indexes else None
+            if at is not None:
+                told = self._evidence.fate(at, other) if other else self._evidence.answers[at]
+                found[at] = self._evidence.word(other or case, at, told)
+        if not found:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"nothing was sent for {', '.join(case.reads)}")
-        exchanges = [self._evidence.records[index].exchange for index in indexes]
+        exchanges = [self._evidence.records[index].exchange for index in sorted(found)]
         if any(each.response is None for each in exchanges):
             return Judgement(Verdict.INCONCLUSIVE, reason=describe(exchanges[0]))
         findings = tuple(Finding("response", "nothing in particular", describe(each)) for each in exchanges)
-        words = dict.fromkeys(
-            in_a_word(self._evidence.answers[index], self._evidence.records[index].exchange) for index in indexes
-        )
+        words = dict.fromkeys(found[index] for index in sorted(found))
         return Judgement(Verdict.OBSERVED, findings, tuple(each.id for each in exchanges), policy=", ".join(words))
 
     def _form(self, case: Case, exchange: Exchange) -> tuple[Finding, ...]:

@@ -44,7 +44,9 @@ def serve(
         click.echo(f"with the fault {fault_id}: {faults.fault(pack, fault_id).title}")
     for name, variable in _variables(pack).items():
         click.echo(f"  export {variable}={app.CREDENTIALS[name]}")
-    click.echo(f"  pytest --provider={provider} --endpoint={url}")
+    file = account or pack.folders.fixtures / "account.toml"
+    facts_option = f" --account={file}" if Path(file).is_file() else ""
+    click.echo(f"  pytest --provider={provider} --endpoint={url}{facts_option}")
     server.server(endpoint, log=True).run(sockets=[listener])
 
 

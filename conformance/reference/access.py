@@ -47,9 +47,8 @@ class Access:
         self._credentials = credentials
         self._ways = [each.headers for each in provider.auth.credentials]
         # Keys that may read but not create.
-        self._reading = [
-            credentials.get(str(each), "") for each in cast("list[str]", provider.reference.get("reading-keys", []))
-        ]
+        names = cast("list[str]", provider.reference.get("reading-keys", []))
+        self._reading = [credentials[each] for each in names if each in credentials]
 
     def granted(self, given: Mapping[str, str], *, creating: bool = True) -> bool:
         """Whether the headers of a request authenticate it, in one of the documented ways."""
@@ -76,7 +75,9 @@ class Access:
         user, secret = found.groups()
         if secret:
             return self._pair(sent, user, secret)
-        return self._behaviour.token_unchecked or sent in (self._credentials.get(user), *self._issued())
+        known = self._credentials.get(user)
+        begins = self._behaviour.key_begins and known is not None and sent.startswith(known)
+        return begins or self._behaviour.token_unchecked or sent in (known, *self._issued())
 
     def _pair(self, sent: str, user: str, secret: str) -> bool:
         given = _decoded(sent)

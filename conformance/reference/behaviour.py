@@ -31,6 +31,8 @@ class Behaviour:
     optional_header: str = ""
     unchecked_header: str = ""
     rights_unchecked: bool = False
+    # A key that merely begins as it should.
+    key_begins: bool = False
     secret_unchecked: bool = False
     # A scheme of the authorization header, in small letters, that is not served.
     scheme_refused: str = ""
@@ -45,7 +47,7 @@ class Behaviour:
     media_type: str = ""
     empty_body: bool = False
     not_json: bool = False
-    # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``.
+    # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``, ``anything``.
     root_taken: str = ""
     skip_non_objects: bool = False
     # JSON Pointer of a member that has to be alike in all orders of a batch.
@@ -95,6 +97,10 @@ class Behaviour:
     answer_media: str = ""
     numbers_of_refused: bool = False
     refused_left_out: bool = False
+    refused_word: str = ""
+    one_failure_for_all: bool = False
+    # ``number``: lists show ids as JSON numbers where the pack has texts.
+    number_shown_as: str = ""
     stopped_by_bad: str = ""
     prepared: str = ""
     number_ignored: bool = False

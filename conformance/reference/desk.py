@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from conformance import schemas
-from conformance.reference.documents import first, members, replace
+from conformance.reference.documents import first, members, put, replace
 from conformance.reference.inspector import Inspector
 from conformance.reference.named import arranged
 from conformance.reference.refusals import Flaw, Reply
@@ -94,18 +94,17 @@ class Desk:
     # Orders by name
 
     def _named(self, body: Json, delay: float) -> Reply:
-        if body is None and (self._how.empty_body or self._how.not_json):
-            body = {"0": {}}
-            flaws: list[Flaw] = []
-        elif isinstance(body, list) and self._how.root_taken == "array":
-            flaws, body = [], {str(index): each for index, each in enumerate(body)}
-        else:
+        how = self._how
+        flaws: list[Flaw] = []
+        if isinstance(body, list) and how.root_taken == "array":
+            body = {str(index): each for index, each in enumerate(body)}
+        elif not (body is None and (how.empty_body or how.not_json)) and how.root_taken != "anything":
             flaws = [Flaw(each.message, each.pointer, code="root") for each in self._root.mistakes(body)]
         if flaws:
             return self._refusals.reply(self._main.refusal_status or 400, flaws)
         # A root that only a fault let through stands for one order.
+        careless = not isinstance(body, dict)
         orders = body if isinstance(body, dict) else {"0": {}}
-        careless = orders is not body
         entries: list[tuple[str, Json]] = []
         bad = 0
         spoilt = self._how.stopped_by_bad == "all" and any(
@@ -121,6 +120,8 @@ class Desk:
             elif not self._how.refused_left_out:
                 entries.append((name, self._refused(order, found[0], delay)))
         status = self._how.status
+        if how.one_failure_for_all and bad == len(orders) > 0:
+            return Reply(status, entries[0][1] if entries else {})
         if bad:
             status = (self._how.all_refused_status if bad == len(orders) else 0) or self._how.mixed_status or status
         return Reply(status, arranged(entries, self._how))
@@ -145,6 +146,8 @@ class Desk:
     def _refused(self, order: Json, flaw: Flaw, delay: float) -> Json:
         known: JsonObject = {"code": self._refusals.code(flaw), "message": flaw.message, "order": order}
         entry = self._showing.refused(known)
+        if self._how.refused_word and isinstance(entry, dict) and self._main.outcome:
+            put(entry, self._main.outcome.status, self._how.refused_word)
         if self._how.kept_when_refused or self._how.numbers_of_refused:
             taken = self._showing.answer(self._take(order, delay, self._showing.prepared(order)))
             if self._how.numbers_of_refused:
@@ -160,7 +163,7 @@ class Desk:
         ids = [self._open(order, now), *([self._store.open("", now)] if split else [])]
         known = self._showing.new(ids, order, now, prepared=prepared)
         for number in ids:
-            one = self._showing.new([number], order, now, prepared=prepared)
+            one = self._showing.new([number], order, now, prepared=prepared) if split else known
             self._write(number, one, now, NEVER if prepared else self._ready(number, delay))
         self._only_ids = self._only_ids or ids
         if self._how.one_id:

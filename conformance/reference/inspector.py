@@ -36,6 +36,8 @@ class Inspector:
         self._schema = schemas.validator(schema)
         self._documented = schemas.validator(documented) if schema != documented else None
         self._rules = tuple(each for each in behaviour.rules if _holds(each, account))
+        if behaviour.number_ignored:
+            self._rules = tuple(each for each in self._rules if each["rule"] != "free-number")
         self._looked_at = (behaviour.lines_looked_at, main.order.lines if main.order else "")
         self.unique = tuple(str(each["at"]) for each in behaviour.rules if each["rule"] == "unique")
 

@@ -63,8 +63,14 @@ class Lookup:
         wanted: dict[str, Sequence[str]] = {
             name: [query[name]] for name in self._filters if name in query and not self._how.filters_ignored
         }
+        # Without its filter, the newest order should not come first by chance.
+        unfiltered = self._how.filters_ignored and any(name in query for name in self._filters)
         start = 0 if self._how.no_paging else (number - 1) * size + offset
-        count, found = self._store.slice(wanted, self._instant(), size, start) if start < 2**63 else (0, [])
+        count, found = (
+            self._store.slice(wanted, self._instant(), size, start, falling=not unfiltered)
+            if start < 2**63
+            else (0, [])
+        )
         if self._how.list_empty:
             count, found = 0, []
         known: JsonObject = {

@@ -70,8 +70,9 @@ class Refusals:
         reference = provider.reference
         self._list = str(reference.get("errors", ""))
         self._form = cast("JsonObject", reference.get("error", {"error": "{message}"}))
-        words = cast("dict[str, str | int]", reference.get("codes", {}))
-        self._codes: dict[str | int, str | int] = {**_PLAIN, **words, **behaviour.other_codes}
+        words = cast("dict[str | int, str | int]", reference.get("codes", {}))
+        self._codes = cast("dict[str | int, str | int]", _PLAIN) | words
+        self._codes |= cast("dict[str | int, str | int]", behaviour.other_codes)
         self._batch = str(reference.get("batch-pointer", ""))
 
     def code(self, flaw: Flaw) -> str | int:

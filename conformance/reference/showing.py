@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from conformance.changes import select
 from conformance.reference.distortions import arranged, crossed, written
-from conformance.reference.documents import first, members
+from conformance.reference.documents import first, members, put
 from conformance.reference.pricing import Pricing
 from conformance.reference.templates import fill
 
@@ -127,7 +127,12 @@ class Showing:
 
     def shown(self, known: JsonObject) -> Json:
         """An order as lists have it."""
-        return self.filled(self._templates.get("shown", {}), known)
+        shown = self.filled(self._templates.get("shown", {}), known)
+        if self._how.number_shown_as == "number":
+            for place in self._filters.values():
+                if first(shown, place) == str(known["id"]):
+                    put(cast("JsonObject", shown), place, known["id"])
+        return shown
 
     def filled(self, template: Json, known: JsonObject) -> Json:
         """Any other template of the pack."""

@@ -201,13 +201,15 @@ class Store:
             return [_stored(row) for row in self._db.execute(text, (*more, size))]
 
     def slice(
-        self, facets: dict[str, Sequence[str]], instant: float, size: int, offset: int
+        self, facets: dict[str, Sequence[str]], instant: float, size: int, offset: int, *, falling: bool = True
     ) -> tuple[int, list[Stored]]:
-        """How many orders have one of the values of every facet, and so many of them, the newest first."""
+        """How many orders have one of the values of every facet, and so many of them, the newest first or last."""
         text, more = _chosen(facets, instant)
         with self._lock:
             total = self._db.execute(f"select count(*) from ({text})", more).fetchone()[0]  # noqa: S608  # question marks
-            rows = self._db.execute(f"{text} order by v.id desc limit ? offset ?", (*more, size, offset))
+            rows = self._db.execute(
+                f"{text} order by v.id {'desc' if falling else 'asc'} limit ? offset ?", (*more, size, offset)
+            )
             return int(total), [_stored(row) for row in rows]
 
 
