@@ -7,25 +7,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from urllib.parse import parse_qsl
 
 import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance import catalogue, changes, envelope, ledger, providers, resources, suite
+import worlds
+from conformance import changes, envelope, ledger
 from conformance.batches import PLAIN, Composer
 from conformance.model import Account, Expect, Recipe
 from conformance.orders import OrderMaker, needed_members
 from conformance.people import COUNTRIES
 from conformance.plan import Atom
 from conformance.rules import Context, breaches
-from conformance.values import Past
 
 NOW = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
 TOKEN = "k7m2qd"
-NAMES = list(resources.providers())
+NAMES = worlds.WORLDS
 
 # jsonschema looks for an @ in an email and for nothing else; this asks for something on both sides.
 FORMATS = jsonschema.FormatChecker()
@@ -42,15 +41,11 @@ assert {"date", "date-time", "uri"} <= set(FORMATS.checkers), "the extra format-
 @cache
 def validator(name, operation):
     """A validator of another library than the one we send and judge by."""
-    schema = providers.load(name).operation(operation).request_schema
+    schema = worlds.pack(name).operation(operation).request_schema
     return jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
 
 
-@cache
-def built(name):
-    pack = providers.load(name)
-    secrets = {placeholder for each in pack.auth.credentials for placeholder in each.variables}
-    return suite.build(pack, providers.reference_account(pack), secrets)
+built = worlds.suite
 
 
 def composer(name, seed=1, token=TOKEN):
@@ -68,36 +63,22 @@ def faults(name, operation, body):
             else []
         )
         found |= {f"{place}/{member}" for member in missing} or {place}
-    main = providers.load(name).main
+    main = worlds.pack(name).main
     if found or operation != main.id:
         return found
     context = Context(NOW, built(name).account, lambda _place, _value: False)
     for index, order in enumerate(envelope.unwrap(main, body)):
-        for rule in providers.load(name).reference.get("always", ()):
+        for rule in worlds.rules(name):
             found |= {envelope.place(main, index) + each.pointer for each in breaches(rule, order, context)}
     return found
 
 
-def body_of(composed):
-    if "form" in dict(composed.request.headers).get("content-type", ""):
-        return dict(parse_qsl(composed.request.body.decode(), strict_parsing=True))
-    return json.loads(composed.request.body)
+body_of = worlds.body_of
 
 
 def played(name, case):
-    """(index, composed) of the steps that send orders or another body, where each is answered with an id."""
-    made = composer(name)
-    sent, answers, first = [], [], None
-    for index, _ in enumerate(case.steps):
-        past = Past(tuple(sent), tuple(answers))
-        composed = made.step(case, index, "", NOW, first=first, past=past)
-        if index == 0 and composed.orders:
-            first = composed.orders[0]
-        in_bytes = composed.change_of == "request"
-        sent.append(body_of(composed) if composed.request.body and not in_bytes else None)
-        answers.append({"data": [{"id": 4711 + index}]})
-        if composed.request.body:
-            yield index, composed
+    """(index, composed) of the steps that send orders or another body."""
+    return worlds.played(name, case, composer(name), NOW)
 
 
 # Shapes
@@ -118,13 +99,13 @@ BARE = st.booleans()
 def account_of(name, *, bare):
     if not bare:
         return built(name).account
-    pack = providers.load(name)
+    pack = worlds.pack(name)
     needed = {key for key, about in pack.account_keys.items() if about.get("required")}
     return Account({key: value for key, value in built(name).account.facts.items() if key in needed})
 
 
 def made(name, recipe, key="AL-001/x", *, account=None, seed=1, token=TOKEN):
-    maker = OrderMaker(providers.load(name).main, built(name).account if account is None else account, seed, token)
+    maker = OrderMaker(worlds.pack(name).main, built(name).account if account is None else account, seed, token)
     return maker.make(recipe, key, NOW)[0]
 
 
@@ -133,13 +114,13 @@ def made(name, recipe, key="AL-001/x", *, account=None, seed=1, token=TOKEN):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shape_is_valid_in_every_country(name, start, country):
     order = made(name, Recipe(start, country=country, lines=2))
-    assert faults(name, providers.load(name).main.id, envelope.wrap(providers.load(name).main, [order])) == set()
+    assert faults(name, worlds.pack(name).main.id, envelope.wrap(worlds.pack(name).main, [order])) == set()
 
 
 @settings(deadline=None)  # the first order of a country loads its names
 @given(name=st.sampled_from(NAMES), recipe=RECIPES, key=st.text(max_size=30), bare=BARE)
 def test_every_recipe_makes_a_valid_order(name, recipe, key, bare):
-    main = providers.load(name).main
+    main = worlds.pack(name).main
     if main.order.currencies and recipe.currency not in main.order.currencies:
         recipe = replace(recipe, currency="")  # no case asks for a currency that the API does not take
     body = envelope.wrap(main, [made(name, recipe, key, account=account_of(name, bare=bare))])
@@ -149,10 +130,10 @@ def test_every_recipe_makes_a_valid_order(name, recipe, key, bare):
 def test_the_shapes_of_an_atlast_order_grow():
     """A minimal order has what schema and account require, a plain one its email beside it, a full one everything."""
     minimal, plain, full = (made("atlast", Recipe(start)) for start in ("minimal", "plain", "full"))
-    schema = providers.load("atlast").main.request_schema["properties"]["orders"]["items"]
+    schema = worlds.pack("atlast").main.request_schema["properties"]["orders"]["items"]
     assert set(minimal) == {*schema["required"], "merchantId"}
     assert set(plain) == {*minimal, "userEmail"}
-    assert list(full) == list(providers.load("atlast").main.order.template)
+    assert list(full) == list(worlds.pack("atlast").main.order.template)
     assert set(full) == set(schema["properties"])
     # Nothing known of the account: no merchant to name, and no word that the email may be left out.
     assert set(made("atlast", Recipe("minimal"), account=Account())) == {*schema["required"], "userEmail"}
@@ -191,9 +172,9 @@ def inside(main, site):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_member_that_is_carried_comes_with_what_it_needs(name):
     """Each member of the full order can be had in a plain one, valid, and left out of a full one where it is optional."""
-    main = providers.load(name).main
+    main = worlds.pack(name).main
     optional = [
-        each for each in catalogue.load(name).sites
+        each for each in worlds.catalogue(name).sites
         if each.operation == main.id and each.site.keyword == "optional"
     ]  # fmt: skip
     assert optional
@@ -213,8 +194,8 @@ def test_a_member_that_is_carried_comes_with_what_it_needs(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_member_that_no_template_has_is_tried_by_hand(name):
     """A mechanical case about it would be about a plain order, and prove nothing."""
-    main = providers.load(name).main
-    for each in catalogue.load(name).sites:
+    main = worlds.pack(name).main
+    for each in worlds.catalogue(name).sites:
         if each.operation == main.id and each.site.keyword == "optional":
             pointer = "/" + inside(main, each.site).replace("[]", "/0").replace(".", "/")
             if not changes.exists(main.order.template, pointer):
@@ -259,7 +240,7 @@ def test_equal_arguments_make_equal_orders_and_others_do_not(name, one, other):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_another_attempt_has_fresh_orders(name):
-    case = next(case for case in built(name).cases if case.sends and case.operation == providers.load(name).main.id)
+    case = next(case for case in built(name).cases if case.sends and case.operation == worlds.pack(name).main.id)
     first, again = (composer(name).step(case, 0, attempt, NOW) for attempt in ("", "again"))
     assert first.orders != again.orders
     assert first == composer(name).step(case, 0, "", NOW)
@@ -269,7 +250,7 @@ def test_ids_of_atlast_orders_are_fresh_and_carry_the_token():
     """But for the cases that are about ids: those repeat one, leave it out or make it one character long."""
     seen = Counter()
     for case in built("atlast").cases:
-        main = providers.load("atlast").main.id
+        main = worlds.pack("atlast").main.id
         about_ids = any(each["path"] == "/id" for step in case.steps for each in step.change)
         repeated = any("same" in word for step in case.steps for word in step.slots)
         if case.sends and case.operation == main and not about_ids and not repeated:
@@ -280,10 +261,10 @@ def test_ids_of_atlast_orders_are_fresh_and_carry_the_token():
     assert max(seen.values()) == 1
 
 
-@pytest.mark.parametrize("name", [each for each in NAMES if providers.load(each).main.order.token])
+@pytest.mark.parametrize("name", [each for each in NAMES if worlds.pack(each).main.order.token])
 def test_every_order_that_may_be_stored_is_known_by_the_runs_token(name):
     """What carries it is found again, and taken away in the end; no two carry the same, but where a case repeats one."""
-    main = providers.load(name).main
+    main = worlds.pack(name).main
     seen = Counter()
     for case in built(name).cases:
         if not case.sends:
@@ -326,7 +307,7 @@ def refused_bodies(name, *, steps=True):
 def twin_body(name, case):
     """The body of the accepted counterpart of a case."""
     made_of = built(name)
-    operation = providers.load(name).operation(case.operation)
+    operation = worlds.pack(name).operation(case.operation)
     if operation.order is None:
         return operation.body
     if case.twin in made_of.by_id:
@@ -386,7 +367,7 @@ def test_a_refused_body_has_its_fault_where_it_was_changed_and_nowhere_else(name
 
 def assert_refused_for_its_size(name, case, composed, found):
     """Nothing was changed: there are too many orders, and each is good."""
-    main = providers.load(name).main
+    main = worlds.pack(name).main
     assert len(composed.orders) > main.batch_max > 0, case.id
     assert found == {envelope.place(main, 0).rpartition("/")[0]}, case.id
     for order in composed.orders:
@@ -413,7 +394,7 @@ def test_a_refused_body_is_its_accepted_twin_with_the_declared_change(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_one_order_of_a_mixed_batch_is_bad(name):
     """The others are valid: what happens to the batch is about the one, wherever it stands."""
-    main = providers.load(name).main
+    main = worlds.pack(name).main
     mixed = [case for case in built(name).cases if case.sends and case.expect is Expect.CONSISTENT]
     for case in mixed:
         composed = composer(name).step(case, 0, "", NOW)
@@ -478,7 +459,7 @@ def test_a_pack_of_atoms_is_as_good_as_each_alone(name):
         case for case in built(name).cases
         if case.sends and case.expect is Expect.ACCEPT and case.steps[0].scope == "order" and case.steps[0].slots == ("changed",)
     ]  # fmt: skip
-    main = providers.load(name).main
+    main = worlds.pack(name).main
     atoms = [Atom(case.id, case.recipe, case.steps[0].change) for case in cases[: main.pack_size]]
     composed = composer(name).orders(atoms, "p", NOW)
     orders = envelope.unwrap(main, body_of(composed))

@@ -5,17 +5,16 @@ import re
 import shutil
 from collections import defaultdict
 from datetime import UTC, datetime
-from functools import cache
 
 import pytest
 
+import worlds
 from conformance import catalogue, changes, errors, providers, resources, schemas, suite
 from conformance.batches import Composer
 from conformance.model import Account, Expect, Level
 from conformance.reference import behaviour, faults
-from conformance.values import Past
 
-NAMES = list(resources.providers())
+NAMES = worlds.WORLDS
 # What is checked by refusals alone: every accepted batch is their other side.
 REFUSED_ONLY = {"required", "type"}
 # What is checked by acceptances alone.
@@ -27,12 +26,7 @@ RARE_FACTS = {"sendcloud": {"foreign_integration_id"}}
 NOW = datetime(2026, 11, 20, 9, 15, tzinfo=UTC)
 
 
-@cache
-def built(name):
-    """The suite with everything known that an account or environment can tell."""
-    pack = providers.load(name)
-    secrets = {placeholder for each in pack.auth.credentials for placeholder in each.variables}
-    return suite.build(pack, providers.reference_account(pack), secrets)
+built = worlds.suite
 
 
 def can_fail(case):
@@ -42,9 +36,9 @@ def can_fail(case):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ids_are_unique_and_bear_the_prefix(name):
-    ids = [each.id for each in catalogue.load(name).requirements]
+    ids = [each.id for each in worlds.catalogue(name).requirements]
     assert len(set(ids)) == len(ids)
-    assert all(re.fullmatch(rf"{providers.load(name).prefix}-\d{{3}}", each) for each in ids)
+    assert all(re.fullmatch(rf"{worlds.pack(name).prefix}-\d{{3}}", each) for each in ids)
     cases = [case.id for case in built(name).cases]
     assert len(set(cases)) == len(cases)
     assert all(case.id.startswith(f"{case.requirement.id}/") for case in built(name).cases)
@@ -52,7 +46,7 @@ def test_ids_are_unique_and_bear_the_prefix(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_titles_are_one_short_sentence_each(name):
-    titles = [each.title for each in catalogue.load(name).requirements]
+    titles = [each.title for each in worlds.catalogue(name).requirements]
     assert [title for title in titles if len(title) > 120] == []
     assert [title for title in titles if not re.fullmatch(r"[A-Z].*[^.]\.", title)] == []
     assert len(set(titles)) == len(titles)
@@ -60,13 +54,15 @@ def test_titles_are_one_short_sentence_each(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_requirement_says_where_the_documentation_states_it(name):
-    assert [each.id for each in catalogue.load(name).requirements if not each.source.strip()] == []
+    assert [each.id for each in worlds.catalogue(name).requirements if not each.source.strip()] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_must_has_a_case_that_can_fail_or_a_written_reason(name):
-    able = {case.requirement.id for case in built(name).cases if can_fail(case)}
-    musts = [each for each in catalogue.load(name).requirements if each.level is Level.MUST]
+    """For an account of some kind, where a rule is about one kind of them."""
+    suites = [built(each) for each in (name, *worlds.of_kinds(name))]
+    able = {case.requirement.id for made in suites for case in made.cases if can_fail(case)}
+    musts = [each for each in worlds.catalogue(name).requirements if each.level is Level.MUST]
     assert musts
     assert [each.id for each in musts if each.id not in able and not each.untestable] == []
     assert [each.id for each in musts if each.id in able and each.untestable] == []
@@ -84,26 +80,47 @@ def test_nothing_fails_where_the_documentation_is_silent(name):
 def test_every_requirement_has_a_case(name):
     """``untested`` is a verdict for untestable rules, not for forgotten ones."""
     asked = {case.requirement.id for case in built(name).cases}
-    assert [each.id for each in catalogue.load(name).requirements if each.id not in asked and not each.untestable] == []
+    assert [each.id for each in worlds.catalogue(name).requirements if each.id not in asked and not each.untestable] == []
+
+
+def of_another_kind(name):
+    """Why cases about other kinds of accounts are not sent, by their ids."""
+    known = worlds.account(name)
+    gone = {
+        case.id: f"it is about accounts whose {key} is {value}"
+        for case in built(name).cases
+        for key, value in case.when
+        if known.get(key) != value
+    }
+    looks = {case.id: case.reads for case in built(name).cases if case.reads and not case.standing}
+    return gone | {case: gone[reads[0]] for case, reads in looks.items() if gone.keys() >= {*reads}}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reference_account_excludes_nothing_but_what_rare_facts_are_for(name):
     rare = RARE_FACTS.get(name, set())
-    account = providers.reference_account(providers.load(name))
+    account = worlds.account(name)
     assert {key for key in rare if account.get(key) is not None} == set()
     wanted = {case.id: f"the account file has no {key}" for case in built(name).cases for key in rare & {*case.needs}}
-    assert {case.id: case.excluded for case in built(name).cases if case.excluded} == wanted
     assert len(wanted) >= len(rare)
+    wanted |= of_another_kind(name)
+    assert {case.id: case.excluded for case in built(name).cases if case.excluded} == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_about_another_kind_of_account_is_tried_with_one(name):
+    others = [built(each) for each in worlds.of_kinds(name)]
+    gone = of_another_kind(name)
+    assert bool(gone) is bool(others)
+    assert [each for each in gone if all(made.case(each).excluded for made in others)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_rare_facts_are_for_is_tried_where_they_are_known(name):
-    pack = providers.load(name)
     rare = dict.fromkeys(RARE_FACTS.get(name, set()), 999)
-    account = Account(providers.reference_account(pack).facts | rare)
-    secrets = {placeholder for each in pack.auth.credentials for placeholder in each.variables}
-    assert [case.id for case in suite.build(pack, account, secrets).cases if case.excluded] == []
+    account = Account(worlds.account(name).facts | rare)
+    made = suite.build(worlds.pack(name), account, worlds.secrets(name))
+    assert {case.id for case in made.cases if case.excluded} == of_another_kind(name).keys()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,7 +129,9 @@ def test_every_constraint_is_tried_from_both_sides(name):
     for case in built(name).cases:
         sides[case.operation, case.site].add(case.expect)
     lacking = []
-    for owned in catalogue.load(name).sites:
+    for owned in worlds.catalogue(name).sites:
+        if any(worlds.account(name).get(key) != value for key, value in owned.when):
+            continue  # the world of an account of that kind has its cases
         found = sides[owned.operation, owned.site.key]
         keyword = owned.site.keyword
         unmade = keyword in UNMADE
@@ -132,7 +151,7 @@ def test_every_constraint_is_tried_from_both_sides(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_side_that_is_written_out_by_hand_is_not_made_as_well(name):
     """``by-hand`` stands where a mechanical case would be about something else, or be told wrongly."""
-    hand = {(each.operation, each.site.key): each for each in catalogue.load(name).sites}
+    hand = {(each.operation, each.site.key): each for each in worlds.catalogue(name).sites}
     for case in built(name).cases:
         if owned := hand.get((case.operation, case.site)):
             assert owned.refuse_side != "by-hand" or case.expect is not Expect.REFUSE, case.id
@@ -142,7 +161,7 @@ def test_a_side_that_is_written_out_by_hand_is_not_made_as_well(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_format_examples_that_are_observed_are_those_that_the_pack_names(name):
-    for owned in catalogue.load(name).sites:
+    for owned in worlds.catalogue(name).sites:
         cases = [
             case for case in built(name).cases if case.site == owned.site.key and case.operation == owned.operation
         ]
@@ -153,27 +172,23 @@ def test_format_examples_that_are_observed_are_those_that_the_pack_names(name):
 
 
 def takes_orders(name, owned):
-    return providers.load(name).operation(owned.operation).order is not None
+    return worlds.pack(name).operation(owned.operation).order is not None
 
 
 def bodies(name, owned, *expected):
-    """(case, body) of the requests that the owner of a site wrote out; steps that recall an answer are made up."""
+    """(case, body) of the requests that the owner of a site wrote out; answers that steps recall are made up."""
     made_of = built(name)
     for case in made_of.cases:
         if case.requirement == owned.requirement and not case.site and case.sends:
-            for index, step in enumerate(case.steps):
-                if case.wanted(index) in expected and (step.operation or case.operation) == owned.operation:
-                    past = Past(*([{"data": [{"id": 4711}]}] * len(case.steps) for _ in range(2)))
-                    composer = Composer(made_of, 1, "k7m2qd")
-                    first = composer.step(case, 0, "", NOW).orders[0] if index else None
-                    composed = composer.step(case, index, "", NOW, first=first, past=past)
+            for index, composed in worlds.played(name, case, Composer(made_of, 1, "k7m2qd"), NOW):
+                if case.wanted(index) in expected and composed.operation == owned.operation:
                     yield case, json.loads(composed.request.body)
 
 
 def refused_by_hand(name, owned):
     """Whether a written refusal breaks this constraint, by the schema, and no other."""
     rule = f"{owned.site.at}/{owned.site.keyword}"
-    validator = schemas.validator(providers.load(name).operation(owned.operation).request_schema)
+    validator = schemas.validator(worlds.pack(name).operation(owned.operation).request_schema)
     for _, body in bodies(name, owned, Expect.REFUSE):
         broken = {changes.pointer([str(part) for part in each.rule]) for each in validator.mistakes(body)}
         if broken == {rule}:
@@ -215,17 +230,17 @@ def test_every_refusal_has_an_accepted_twin(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_must_has_a_fault(name):
-    known = faults.of(providers.load(name))
+    known = faults.of(worlds.pack(name))
     broken = {fault.requirement for fault in known.values()}
-    musts = [each for each in catalogue.load(name).requirements if each.level is Level.MUST and not each.untestable]
+    musts = [each for each in worlds.catalogue(name).requirements if each.level is Level.MUST and not each.untestable]
     assert [each.id for each in musts if each.id not in broken] == []
     assert [each.id for each in musts if each.id not in known] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_faults_belong_to_requirements_and_change_something(name):
-    pack = providers.load(name)
-    ids = {each.id for each in catalogue.load(name).requirements}
+    pack = worlds.pack(name)
+    ids = {each.id for each in worlds.catalogue(name).requirements}
     healthy = behaviour.healthy(pack)
     for fault in faults.of(pack).values():
         assert fault.requirement in ids

@@ -5,14 +5,17 @@ A world is named ``centra`` for the current revision and the account of the pack
 ``centra:b2b`` for an account of another kind, ``centra:seed:b2b`` for both.
 """
 
+import json
 from functools import cache
 from itertools import product
+from urllib.parse import parse_qsl
 
 from conformance import catalogue as catalogues
 from conformance import envelope, providers, resources
 from conformance import suite as suites
 from conformance.model import Account
 from conformance.reference import behaviour
+from conformance.values import Past
 
 
 def _kinds(name):
@@ -103,3 +106,25 @@ def answered(operation, body, number):
     # The currency of an order is what cases recall of one that stands alone.
     alone = entry | {"grandTotal": {"currency": "USD", "amount": "12.50"}}
     return {outcome.entries.removeprefix("/"): alone if operation.envelope == "single" else [entry]}
+
+
+def body_of(composed):
+    """What a request says, as JSON or as a form."""
+    if "form" in dict(composed.request.headers).get("content-type", ""):
+        return dict(parse_qsl(composed.request.body.decode(), strict_parsing=True))
+    return json.loads(composed.request.body)
+
+
+def played(world, case, composer, now):
+    """(index, composed) of the steps that send orders or another body, where each is answered with an id."""
+    sent, answers, first = [], [], None
+    for index, _ in enumerate(case.steps):
+        past = Past(tuple(sent), tuple(answers))
+        composed = composer.step(case, index, "", now, first=first, past=past)
+        if index == 0 and composed.orders:
+            first = composed.orders[0]
+        in_bytes = composed.change_of == "request"
+        sent.append(body_of(composed) if composed.request.body and not in_bytes else None)
+        answers.append(answered(pack(world).operation(composed.operation), sent[-1], 4711 + index))
+        if composed.request.body:
+            yield index, composed

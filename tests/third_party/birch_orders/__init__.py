@@ -1,0 +1,1 @@
+"""The pack of Birch for bulk-order-conformance."""
