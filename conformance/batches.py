@@ -116,7 +116,7 @@ class Composer:
         made: list[Json] = []
         change: Operations = ()
         scope: Scope | None = None
-        slots = step.slots + ("good",) * (self._fillers if step.slots == ("changed",) else 0)
+        slots = step.slots + ("good",) * (self._fillers if step.slots == ("changed",) and not step.names else 0)
         for slot, word in enumerate(slots):
             same = first if first is not None else (made[0] if made else None)
             recipe = case.recipe if word != "good" or step.scope in ("body", "request") else PLAIN

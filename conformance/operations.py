@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from conformance import schemas
+from conformance import changes, schemas
 from conformance.errors import PackError
 
 if TYPE_CHECKING:
@@ -131,7 +131,6 @@ class Operation:
     refusals: tuple[int, ...]
     refusal_status: int
     anonymous: bool
-    secret: bool
     needs_credentials: tuple[str, ...]
     authorization: str
     body: JsonObject | None
@@ -177,7 +176,6 @@ def operation(data: dict[str, Any], folders: PackFolders, revision: str) -> Oper
         refusals=tuple(data.get("refusals", ())),
         refusal_status=data.get("refusal-status", 0),
         anonymous=data.get("anonymous", False),
-        secret=data.get("secret", False),
         needs_credentials=tuple(data.get("needs-credentials", ())),
         authorization=data.get("authorization", ""),
         body=data.get("body"),
@@ -218,6 +216,8 @@ def _order_form(data: dict[str, Any], operation: dict[str, Any], folders: PackFo
         template = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PackError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(template, dict) or not changes.exists(template, data.get("lines", "")):
+        raise PackError(f"{path}: not an order with lines at {data.get('lines', '')!r}")
     orders = order_schema(operation.get("envelope", ""), operation.get("wrapper", ""), schema)
     return OrderForm(
         template=cast("JsonObject", schemas.known_part(template, orders)),
@@ -245,11 +245,15 @@ def order_schema(envelope: str, wrapper: str, schema: JsonObject) -> JsonObject:
     node = schema
     if envelope == "single" or not schema:
         return node
-    if envelope == "named":
-        return cast("JsonObject", node["additionalProperties"])
-    if envelope == "wrapped":
-        node = cast("dict[str, JsonObject]", node["properties"])[wrapper]
-    return cast("JsonObject", node["items"])
+    try:
+        if envelope == "named":
+            return cast("JsonObject", node["additionalProperties"])
+        if envelope == "wrapped":
+            node = cast("dict[str, JsonObject]", node["properties"])[wrapper]
+        return cast("JsonObject", node["items"])
+    except (KeyError, TypeError):
+        words = f"{envelope or 'array'!r}" + (f" with the wrapper {wrapper!r}" if wrapper else "")
+        raise PackError(f"the request schema has no orders in the envelope {words}") from None
 
 
 def _minimal(data: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -65,7 +65,10 @@ def providers() -> dict[str, PackFolders]:
         name = descriptor.parent.name
         found[name] = PackFolders(name, descriptor.parent, root / "fixtures" / name, root / "cassettes" / name)
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
-        folder = Path(str(files(point.value.partition(":")[0])))
+        try:
+            folder = Path(str(files(point.value.partition(":")[0])))
+        except (ImportError, TypeError, ValueError) as error:
+            raise PackError(f"entry point {point.name!r} of {GROUP}: {point.value}: {error}") from None
         schemas = folder / "schemas" / point.name
         if point.name in found:
             raise PackError(f"{point.value}: a provider named {point.name!r} exists already; rename the entry point")

@@ -8,17 +8,18 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from conformance import catalogue, providers
+from conformance import catalogue, changes, providers, values
 from conformance.checks import handmade, mechanical, standing
 from conformance.errors import PackError, nearest
 from conformance.model import Case, Expect, Recipe
 from conformance.orders import OrderMaker
+from conformance.values import NEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from conformance.catalogue import Catalogue
-    from conformance.model import Account
+    from conformance.model import Account, Json
     from conformance.providers import Provider
 
 
@@ -62,6 +63,7 @@ def build(
     known = catalogue.load(provider.name, provider.revision)
     cases = _cases(provider, known)
     _check_names(cases, provider)
+    _check_values(cases, provider)
     secrets = set(secrets)
     cases = [_excluded(case, provider, account, secrets, closed or {}) for case in cases]
     gone = {case.id: case.excluded for case in cases if case.excluded}
@@ -97,6 +99,32 @@ def _check_names(cases: list[Case], provider: Provider) -> None:
         for name in case.reads:
             if name != "control" and name not in ids:
                 raise PackError(f"{case.id}: reads {name!r}, which is no case; {nearest(name, ids)}")
+
+
+def _check_values(cases: list[Case], provider: Provider) -> None:
+    """Expressions and places that nobody knows are told before anything is sent."""
+    form = provider.main.order
+    if form:
+        template = {key: value for key, value in form.template.items() if key != NEEDS}
+        _told(f"{provider.folders.schemas}: order.json", template)
+        for pointer in (*form.plain, *form.whole, *(path for path, _ in form.minimal)):
+            if not changes.exists(form.template, pointer):
+                raise PackError(f"{provider.folders.schemas}: order.json has no {pointer!r}, which provider.toml names")
+    facts = {*provider.account_keys, *(str(each["key"]) for each in provider.derived)}
+    for case in cases:
+        for step in case.steps:
+            _told(case.id, [list(step.change), dict(step.path), dict(step.query), step.body])
+        _told(case.id, list(case.recipe.given))
+        for need in case.needs:
+            if need.partition(".")[0] not in facts:
+                raise PackError(f"{case.id}: needs {need!r}, which is no account fact; {nearest(need, facts)}")
+
+
+def _told(where: str, value: Json) -> None:
+    try:
+        values.check(value)
+    except PackError as error:
+        raise PackError(f"{where}: {error}") from None
 
 
 def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str], closed: Mapping[str, str]) -> Case:

@@ -180,7 +180,7 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None) -> G
     with server.running(endpoint) as url:
         transport = HttpTransport(
             url,
-            Vault(app.CREDENTIALS, target.suite.provider.secret_members),
+            Vault(app.credentials(target.suite.provider), target.suite.provider.secret_members),
             timeout=options.timeout,
             connections=options.concurrency,
         )

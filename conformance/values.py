@@ -194,3 +194,18 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "spare-line": lambda _rest, scope: scope.spare,
     "same": lambda rest, scope: changes.read(scope.same, rest),
 }
+
+
+def check(value: Json) -> None:
+    """Raise PackError for an expression in a value of a pack that nobody can evaluate, however deep it lies."""
+    if isinstance(value, dict):
+        for each in value.values():
+            check(each)
+    elif isinstance(value, list):
+        for each in value:
+            check(each)
+    elif isinstance(value, str) and value.startswith("@") and not value.startswith(("@@", "@body.")):
+        word = value[1:].partition(" ")[0]
+        if word not in _WORDS and word not in drafts.FACTS and not _MOMENT.match(word):
+            known = [*_WORDS, *drafts.FACTS, "now", "today"]
+            raise PackError(f"{value}: no such expression; {nearest(word, known)}")

@@ -46,7 +46,22 @@ OTHERWISE = {
         "SC-016/media-type",
         "SC-032/[].id.optional/demanded",
         "SC-043/second-integration-only",
+        "EZ-001/not-there",
+        "EZ-008/media-type",
+        "CE-001/not-there",
+        "CE-008/media-type",
+        "CE-020/wrapped",
+        "CE-062/*.invoiceAddress.optional/demanded",
+        "CE-062/*.deliveryAddress.optional/demanded",
+        "CE-088/ean-too",
+        "CE-121/*.buyerId.optional/demanded",
+        "CE-122/*.buyerName.optional/demanded",
+        "CE-122/*.deliveryWindow.optional/demanded",
+        "CE-122/*.poNumber.optional/demanded",
+        "CE-145/always-sent",
     },
+    # Nothing at all that was accepted can be read: who knows how long that takes (RESOLUTIONS 3)?
+    "inconclusive": {"EZ-094/empty-list"},
     # The least that the schema of these members allows is ruled out by what they mean (RESOLUTIONS 4).
     "observed": {
         "AL-032/orders[].merchantId.minLength/one-more",
@@ -56,21 +71,36 @@ OTHERWISE = {
         "SC-223/[].shipping_address.country_code.minLength/one-more",
         "SC-243/[].shipping_details.ship_with.properties.contract_id.minimum/one-more",
     },
-    # Nobody can make working credentials of exactly 100 characters.
-    "invisible": {"AL-008/client_id.maxLength/one-less", "AL-008/client_secret.maxLength/one-less"},
+    "invisible": {
+        # Nobody can make working credentials of exactly 100 characters.
+        "AL-008/client_id.maxLength/one-less",
+        "AL-008/client_secret.maxLength/one-less",
+        # An order has an order for its origin; returns and plug-ins are known to nobody outside.
+        "CE-131/*.createdFromOrigin.type.enum/without-return",
+        "CE-131/*.createdFromOrigin.type.enum/without-plugin",
+        # Without the member mail may be sent, which no case risks.
+        "CE-145/*.sendEmail.optional/demanded",
+    },
 }
-CONTROL = {name for each in OTHERWISE["control"] for name in (each, each.partition("/")[0])}
+CONTROL = OTHERWISE["control"]
 # One of two members is needed, so that a null in the only one is no value.
 CLEAR = {"SC-249/[].service_point_details.id.type/nullable"}
-PACKS = ("atlast", "sendcloud")
+PACKS = ("atlast", "sendcloud", "ezcards", "centra")
 # Requirements that are no must and have a fault all the same.
-BEYOND = {"atlast": set(), "sendcloud": set()}
+BEYOND = {name: set() for name in PACKS}
 
 
 def expected(fault, provider="atlast"):
     for word, names in OTHERWISE.items():
-        if fault.id in names or (fault.kind == "whole" and word == "control" and fault.id in CONTROL):
+        if fault.id in names:
             return word
+    if fault.kind == "whole":
+        # It is the first one made by hand, or else all constraints dropped and options demanded.
+        others = [each for each in all_faults(provider).values() if each.requirement == fault.requirement]
+        hand = [each for each in others if each.kind == "hand-made"]
+        if hand:
+            return expected(hand[0], provider)
+        return "control" if any(each.id in CONTROL for each in others) else "violation"
     optional = {
         f"{each.requirement.id}/{each.site.path}.type/nullable"
         for each in suite(provider).catalogue.sites
@@ -99,7 +129,7 @@ def test_every_fault_is_noticed_by_its_own_requirement(provider, requirement):
 
 # A quarter of the requirements, and those whose faults let something through that a strict endpoint's own rules
 # (readable texts, totals that add up) would refuse or could not read.
-STRICT = [*dict.fromkeys(each.requirement for each in all_faults().values() if each.id not in CONTROL)][::4]
+STRICT = [*dict.fromkeys(each.requirement for each in all_faults().values() if expected(each) != "control")][::4]
 
 
 @pytest.mark.slow
@@ -182,7 +212,7 @@ def test_rows_become_a_page():
     ]
     page = detection_page.markdown("acme", rows)
     assert "`python -m conformance.reference.detection acme --write docs/detection/acme.md`" in page
-    assert "| **all** | 3 | 1 | 1 | 0 | 0 | 0 | 1 |" in page
+    assert "| **all** | 3 | 1 | 1 | 0 | 0 | 0 | 0 | 1 |" in page
     assert "| `X-1/a[].type/nullable` | advisory | X-1/a.null: 201 |" in page
     assert "| X-1 | 2 | 1 violation, 1 advisory | 3 | `X-1/a` One &#124; two. |" in page
     assert "| X-2 | 1 | 1 missed | 0 |  |" in page

@@ -5,9 +5,11 @@ The endpoints are the healthy one with something of the test's own around it (``
 """
 
 import json
+import re
 import time
 import uuid
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from itertools import count
@@ -20,6 +22,8 @@ from variants import run as run_any
 from harness import advisory, inconclusive, red, verdicts
 
 from conformance import providers
+from conformance import suite as suites
+from conformance.model import Account
 from conformance.patience import Patience
 
 NAME = "ezcards"
@@ -324,14 +328,13 @@ class Cancels(EzCards):
 class TransactionWords(EzCards):
     """Names transactions with words (EZ-T14)."""
 
-    prefix = "trans_a/b "
+    prefix = "trans_"
 
     async def answer(self, call):
         if call.method == "GET":
-            scope = dict(call.scope)
-            scope["path"] = scope["path"].replace(self.prefix, "")
-            scope["query_string"] = scope["query_string"].replace(b"trans_a%2Fb+", b"").replace(b"trans_a%2Fb%20", b"")
-            call = type(call)(scope, call.body, call.path)
+            scope = call.scope | {"path": call.scope["path"].replace(self.prefix, "")}
+            scope["query_string"] = scope["query_string"].replace(self.prefix.encode(), b"")
+            call = replace(call, scope=scope, path=call.path.replace(self.prefix, ""))
         return self.changed(call, await self.ask(call))
 
     def taken(self, call, body):
@@ -372,8 +375,75 @@ class Merges(EzCards):
         return body
 
 
-class NewestLast(EzCards):
-    """Lists the oldest orders first, and no more than ten a page whatever is asked for."""
+class ReadsLeniently(EzCards):
+    """Takes numeric text and 1.0 for a quantity and any letter case for a SKU, and answers what it read (EZ-052, EZ-055)."""
+
+    async def answer(self, call):
+        body = call.json if call.creates else None
+        lines = body.get("products") if isinstance(body, dict) else None
+        for line in lines if isinstance(lines, list) else ():
+            if isinstance(line, dict):
+                if line.get("quantity") in ("1", 1.0) and line["quantity"] is not True:
+                    line["quantity"] = 1
+                if isinstance(line.get("sku"), str):
+                    line["sku"] = line["sku"].strip().upper()
+        return await super().answer(call.sending(body) if lines else call)
+
+
+class SkipsUnknown(EzCards):
+    """Leaves out lines with a product that it does not know, if others are left (EZ-049)."""
+
+    known = frozenset(each["sku"] for each in made().account.get("products"))
+
+    async def answer(self, call):
+        body = call.json if call.creates else None
+        lines = body.get("products") if isinstance(body, dict) else None
+        if isinstance(lines, list) and len(lines) > 1 and all(isinstance(each, dict) for each in lines):
+            good = [each for each in lines if not isinstance(each.get("sku"), str) or each["sku"] in self.known]
+            call = call.sending(body | {"products": good}) if good else call
+        return await super().answer(call)
+
+
+class TakesNumbersAsTheyCome(EzCards):
+    """Makes texts of order numbers, trimmed and cut, and takes the empty one for none (EZ-023, EZ-024)."""
+
+    async def answer(self, call):
+        body = call.json if call.creates else None
+        number = body.get("clientOrderNumber") if isinstance(body, dict) else None
+        if isinstance(number, str | int):
+            text = str(number).lower() if isinstance(number, bool) else str(number)
+            body["clientOrderNumber"] = text.strip()[:64] or None
+            if body["clientOrderNumber"] is None:
+                del body["clientOrderNumber"]
+            call = call.sending(body)
+        return await super().answer(call)
+
+
+class RefusesOddNumbers(EzCards):
+    """Takes order numbers of letters, digits and - only, at most 64 (EZ-024)."""
+
+    async def answer(self, call):
+        body = call.json if call.creates else None
+        if isinstance(body, dict) and "clientOrderNumber" in body:
+            number = body["clientOrderNumber"]
+            if not (isinstance(number, str) and re.fullmatch(r"[A-Za-z0-9-]{2,64}", number)):
+                return said(400, {"error": "BAD_REQUEST"})
+        return await super().answer(call)
+
+
+class ReadsFlags(EzCards):
+    """Takes anything but true for a flag that is off (EZ-039), and ignores members that it does not know."""
+
+    async def answer(self, call):
+        body = call.json if call.creates else None
+        if isinstance(body, dict) and "enableClientOrderNumberDupCheck" in body:
+            body["enableClientOrderNumberDupCheck"] = body["enableClientOrderNumberDupCheck"] is True
+            call = call.sending(body)
+        return await super().answer(call)
+
+
+class OldestFirst(EzCards):
+    """Lists the oldest orders of a page first."""
 
     def read(self, call, body):
         if call.lists:
@@ -401,7 +471,12 @@ ODDITIES = [
     TransactionWords,
     Twin,
     Merges,
-    NewestLast,
+    ReadsLeniently,
+    SkipsUnknown,
+    TakesNumbersAsTheyCome,
+    RefusesOddNumbers,
+    ReadsFlags,
+    OldestFirst,
 ]
 
 
@@ -417,7 +492,15 @@ def test_several_oddities_at_once_raise_no_alarm():
     """A strict endpoint with all of them, as a real one may be."""
 
     def around(app):
-        for each in (RefusesInTurn, Talkative, Backwards, NumberLeftOut, LinesCompleted, writing("mixed"), naming("text")):
+        for each in (
+            RefusesInTurn,
+            Talkative,
+            Backwards,
+            NumberLeftOut,
+            LinesCompleted,
+            writing("mixed"),
+            naming("text"),
+        ):
             app = each(app)
         return app
 
@@ -494,6 +577,20 @@ def test_orders_that_are_never_filled_prove_nothing(run_pytest, tmp_path):
     assert {each.partition("/")[0] for each in others} <= {"EZ-095", "EZ-132"}
 
 
+def test_listing_that_becomes_slower_is_waited_for():
+    """The first order is listed at once, later ones within eight seconds: far below the limit of sixty (RESOLUTIONS 3)."""
+    clock = Clock()
+
+    class Slower(Hidden):
+        def is_there(self, number):
+            self.seconds = 8.0 if list(self.since).index(number) else 0.0
+            return super().is_there(number)
+
+    Slower.clock = staticmethod(clock.monotonic)
+    done = run(Slower, patience=clock.patience)
+    assert {name: each for name, each in unhappy(done).items() if each[0] == "violation"} == {}
+
+
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_orders_that_are_never_shown_prove_nothing(revision):
     """Accepted and never listed, all of them: inconclusive (RESOLUTIONS 3)."""
@@ -556,7 +653,9 @@ class TakesMixedCurrencies(EzCards):
     async def answer(self, call):
         body = call.json
         lines = body.get("products") if call.creates and isinstance(body, dict) else None
-        good = isinstance(lines, list) and all(isinstance(each, dict) and each.get("sku") in self.currencies for each in lines)
+        good = isinstance(lines, list) and all(
+            isinstance(each, dict) and str(each.get("sku")) in self.currencies for each in lines
+        )
         if not good or len({self.currencies[each["sku"]] for each in lines}) < 2:
             return await self.ask(call)
         own = [each["sku"] for each in lines]
@@ -631,7 +730,7 @@ class MergesLines(EzCards):
         first, *others = body["data"]["products"]
         for line in others:
             first["quantity"] += line["quantity"]
-        first["totalPrice"]["amount"] = str(Decimal(plain(first["unitPrice"]["amount"])) * first["quantity"])
+        first["totalPrice"]["amount"] = str(Decimal(plain(first["unitPrice"]["amount"])) * int(first["quantity"]))
         body["data"]["products"] = [first]
         retold(body["data"])
         return body
@@ -721,7 +820,7 @@ class FindsNothingByNumber(EzCards):
 
 class RefusesWith200(EzCards):
     def refused(self, call, answer):
-        return said(200, answer.json) if answer.status == 400 else answer
+        return said(200, answer.json) if answer.status != 401 else answer
 
 
 class CommaForPoint(EzCards):
@@ -736,7 +835,9 @@ class CommaForPoint(EzCards):
 
 class AmountsAreNumbers(EzCards):
     def taken(self, call, body):
-        return everywhere(body, lambda each: each | {"amount": float(each["amount"].replace(",", ""))} if "amount" in each else each)
+        return everywhere(
+            body, lambda each: each | {"amount": float(each["amount"].replace(",", ""))} if "amount" in each else each
+        )
 
 
 class KeepsRefused(EzCards):
@@ -838,6 +939,14 @@ def test_what_was_spent_is_what_was_charged(revision, strict):
     assert counts["orders_created"] == around.till.orders
 
 
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_was_spent_is_told_where_values_are_read_leniently(revision):
+    """Money is spent on an order that nobody was sure would be taken, too."""
+    tills = Tills()
+    done = run(lambda app: tills(ReadsLeniently(app)), revision=revision)
+    assert report(done)["counts"]["spent"] == tills.till.told()
+
+
 def account_file(folder, **changes):
     """The pack's account with other values; None leaves a key out."""
     lines = ACCOUNT.read_text(encoding="utf-8").splitlines()
@@ -847,3 +956,174 @@ def account_file(folder, **changes):
     path = Path(folder) / "account.toml"
     path.write_text("\n".join([*top, *lines[at:]]) + "\n", encoding="utf-8")
     return path
+
+
+def limited(limit, around=lambda app: app, **more):
+    """A run with an account that may spend so much, and its till."""
+    facts = made("seed").account.facts | {"max_spend": limit}
+    small = suites.build(made("seed").provider, Account(facts), CREDENTIALS)
+    tills = Tills()
+    return run_any(small, lambda app: tills(around(app)), **more), tills.till
+
+
+@pytest.mark.parametrize("limit", [13, 30, 100, "250.50", 1250])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_the_limit_is_never_exceeded(limit, concurrency):
+    """What is left out says so, and the run is inconclusive, with no violation."""
+    done, till = limited(limit, concurrency=concurrency)
+    assert till.charged.total() <= Decimal(limit)
+    assert report(done)["counts"]["spent"] == till.told()
+    assert overall(done) == "inconclusive"
+    assert "violation" not in {each[0] for each in unhappy(done).values()}
+    reasons = {each.reason for each in done.judgements.values()} | {done.stopped}
+    assert any("max_spend" in each for each in reasons)
+
+
+@pytest.mark.parametrize("around", [ReadsLeniently, ReadsQuantities], ids=lambda each: each.__name__)
+def test_what_the_suite_did_not_expect_to_be_taken_is_limited_too(around):
+    """A limit that would just do for the healthy endpoint: whoever takes more for an order is paid no more."""
+    limit = sum(Decimal(each) for each in report(healthy("seed"))["counts"]["spent"].values())
+    _, till = limited(str(limit), around)
+    assert till.charged.total() <= limit
+
+
+def test_nothing_that_costs_is_sent_once_the_limit_is_reached():
+    """A limit below the price of one order lets nothing through at all."""
+    done, till = limited("12.49")
+    assert (till.tried, till.orders) == (0, 0)
+    assert overall(done) == "inconclusive"
+    assert "max_spend" in done.stopped
+
+
+def test_an_account_file_limits_what_is_spent(run_pytest, tmp_path):
+    """Over HTTP, as a user sees it: the endpoint was charged no more, and the output says what was left out."""
+    path, tills = account_file(tmp_path, max_spend=100), Tills()
+    with served(made(), tills) as url:
+        arguments = (f"--provider={NAME}", f"--endpoint={url}", f"--account={path}", "--report=out", "--tb=line")
+        outcome = run_pytest(tmp_path, *arguments, env=ENVIRONMENT)
+    assert outcome.ret == 1
+    assert 0 < tills.till.charged.total() <= 100
+    assert outcome.report["verdict"] == "inconclusive"
+    assert outcome.report["run"]["complete"] is False
+    assert outcome.report["counts"]["spent"] == tills.till.told()
+    assert "violation" not in outcome.report["counts"]["cases"]
+    assert "max_spend = 100" in outcome.out
+
+
+def test_prices_and_limits_that_are_no_amounts_are_told(run_pytest, tmp_path):
+    text = ACCOUNT.read_text(encoding="utf-8").replace('"12.50"', '"twelve"')
+    (tmp_path / "account.toml").write_text(text, encoding="utf-8")
+    outcome = run_pytest(tmp_path, f"--provider={NAME}", "--account=account.toml")
+    assert outcome.ret == 4
+    assert "'twelve' is no amount" in "".join(outcome.errors())
+    assert "Traceback" not in outcome.text
+
+
+def forecast(outcome):
+    line = next(each for each in outcome.lines if each.startswith(f"{NAME}: a run would send"))
+    return {currency: Decimal(amount) for currency, amount in re.findall(r"\b([A-Z]{3}) ([0-9.]+)", line)}
+
+
+def test_a_run_says_beforehand_what_it_would_spend(run_pytest, tmp_path):
+    """--collect-only sends nothing, and ends with the price of everything but the controls."""
+    path, tills = account_file(tmp_path), Tills()
+    with served(made(), tills) as url:
+        arguments = (f"--provider={NAME}", f"--endpoint={url}", f"--account={path}", "--collect-only", "-q")
+        outcome = run_pytest(tmp_path, *arguments, env=ENVIRONMENT)
+    assert outcome.ret == 0
+    assert tills.till.tried == 0
+    spent = {key: Decimal(each) for key, each in report(healthy())["counts"]["spent"].items()}
+    told = forecast(outcome)
+    assert set(told) == set(spent)
+    # Beside the plan stand the controls, of which each buys a product.
+    controls = report(healthy())["counts"]["controls"] * Decimal("12.50")
+    assert all(told[each] + (controls if each == "USD" else 0) >= spent[each] for each in spent)
+
+
+def test_a_run_of_one_case_says_what_that_would_spend(run_pytest, tmp_path):
+    outcome = run_pytest(
+        tmp_path, f"--provider={NAME}", "--collect-only", "-q", "--case=EZ-057/products.quantity.large"
+    )
+    assert forecast(outcome) == {"USD": Decimal("1250.00")}
+    outcome = run_pytest(
+        tmp_path, f"--provider={NAME}", "--collect-only", "-q", "--case=EZ-061/products.of-another-wallet"
+    )
+    assert forecast(outcome) == {"EUR": Decimal("19.95")}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "needed"),
+    [((), "orders,money"), (("--allow=orders",), "orders,money"), (("--allow=money",), "orders,money")],
+)
+def test_money_needs_a_permission_of_its_own(run_pytest, tmp_path, allowed, needed):
+    """Nobody is asked: the name belongs to no host."""
+    arguments = (f"--provider={NAME}", "--endpoint=https://shop.invalid/v2", f"--account={account_file(tmp_path)}")
+    outcome = run_pytest(tmp_path, *arguments, *allowed, env=ENVIRONMENT)
+    assert outcome.ret == 4
+    error = "".join(outcome.errors())
+    assert "money" in error
+    assert f"--allow={needed}" in error
+    assert "Traceback" not in outcome.text
+
+
+def test_the_production_host_needs_one_more(run_pytest, tmp_path):
+    arguments = (f"--provider={NAME}", "--endpoint=https://api.ezcards.io/v2", f"--account={account_file(tmp_path)}")
+    outcome = run_pytest(tmp_path, *arguments, "--allow=orders,money", "--collect-only", env=ENVIRONMENT)
+    assert outcome.ret == 4
+    assert "--allow=orders,money,production" in "".join(outcome.errors())
+
+
+# What was bought
+
+
+def showing(*codes, broken=False):
+    class Showing(EzCards):
+        """Shows codes of its own as soon as an order is filled."""
+
+        shown = []
+
+        def read(self, call, body):
+            if not call.path.endswith("/codes"):
+                return body
+            for line in body["data"]:
+                for number, unit in enumerate(line["codes"]):
+                    unit["redeemCode"], unit["pinCode"] = codes[0], codes[1]
+                    unit["status"] = "SOLD" if broken else unit["status"]
+                    self.shown.append(number)
+            return body
+
+    return Showing
+
+
+CODES = [
+    ("RDM-8H2K-77QX-ZZ01", "9274461"),
+    ('RDM 8H2K "77QX" \\ ZZ01', 9274461),
+    ("https://redeem.example.com/c/8H2K77QXZZ01?x=1&y=ü", "0009274461"),
+    (8274461093355172, 9274461),
+]
+
+
+def traces(outcome, *secrets):
+    """The places in which a secret, in any of the ways to write it, can be read."""
+    texts = {"stdout": outcome.out, "stderr": outcome.err}
+    texts |= {str(path): path.read_text("utf-8", "replace") for path in outcome.folder.rglob("*") if path.is_file()}
+    assert any(name.endswith("report.json") for name in texts)
+    forms = {
+        form for each in secrets for form in (str(each), json.dumps(each)[1:-1], json.dumps(json.dumps(each))[1:-1])
+    }
+    return [(name, form) for name, text in texts.items() for form in forms if form in text]
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["healthy", "broken"])
+@pytest.mark.parametrize("codes", CODES, ids=lambda each: str(each[0])[:8])
+def test_codes_and_pins_are_written_nowhere(run_pytest, tmp_path, codes, broken):
+    """Neither in the report nor in failures, which repeat what was answered."""
+    around = showing(*codes, broken=broken)
+    with served(made(), around) as url:
+        arguments = (f"--provider={NAME}", f"--endpoint={url}", f"--account={account_file(tmp_path)}", "--report=out")
+        more = ("-vv", "-rA", "--tb=long", "--showlocals", "--junitxml=junit.xml", "-k", "EZ-132")
+        outcome = run_pytest(tmp_path, *arguments, *more, env=ENVIRONMENT)
+    assert around.shown
+    assert outcome.verdicts["EZ-132/codes.of-an-order"] == ("violation" if broken else "conformant")
+    assert traces(outcome, *codes) == []
+    assert "hidden" in json.dumps(outcome.report)

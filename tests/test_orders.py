@@ -52,6 +52,14 @@ def composer(name, seed=1, token=TOKEN):
     return Composer(built(name), seed, token)
 
 
+def first_choice(error):
+    """Where an object needs the members of one of several lists, those of the first list, if it has none of any."""
+    choices = [each["required"] for each in error.validator_value if each.keys() == {"required"}]
+    if len(choices) == len(error.validator_value) and not any({*each} & {*error.instance} for each in choices):
+        return choices[0]
+    return []
+
+
 def faults(name, operation, body):
     """The places (JSON Pointers) at which a body breaks its schema or, where that is silent, a documented rule."""
     found = set()
@@ -62,6 +70,8 @@ def faults(name, operation, body):
             if error.validator == "required"
             else []
         )
+        if error.validator == "anyOf":
+            missing = first_choice(error)
         found |= {f"{place}/{member}" for member in missing} or {place}
     main = worlds.pack(name).main
     if found or operation != main.id:
@@ -69,7 +79,10 @@ def faults(name, operation, body):
     context = Context(NOW, built(name).account, lambda _place, _value: False)
     for index, order in enumerate(envelope.unwrap(main, body)):
         for rule in worlds.rules(name):
-            found |= {envelope.place(main, index) + each.pointer for each in breaches(rule, order, context)}
+            place = envelope.place(main, index, envelope.names(main, body))
+            # Rules that name an object are about a member of it.
+            member = {"one-of": f"/{rule.get('members', [''])[0]}", "in-stock": rule.get("sku")}.get(rule["rule"], "")
+            found |= {place + each.pointer + member for each in breaches(rule, order, context)}
     return found
 
 
@@ -79,6 +92,12 @@ body_of = worlds.body_of
 def played(name, case):
     """(index, composed) of the steps that send orders or another body."""
     return worlds.played(name, case, composer(name), NOW)
+
+
+# How many cases of a kind there are at least. What EZ Cards takes is paid for, and an order of its has four members;
+# most of what Centra's documentation says of members are examples.
+MANY = {"atlast": 200, "sendcloud": 200, "centra": 80, "ezcards": 25}
+SOME = {"atlast": 50, "sendcloud": 50, "centra": 50, "ezcards": 20}
 
 
 # Shapes
@@ -101,6 +120,9 @@ def account_of(name, *, bare):
         return built(name).account
     pack = worlds.pack(name)
     needed = {key for key, about in pack.account_keys.items() if about.get("required")}
+    # Whether these are needed depends on the kind of store.
+    needed |= {"email", "account_id"} & {*pack.account_keys} if "store_type" in needed else set()
+    needed |= {each["key"] for each in pack.derived if each["from"] in needed}
     return Account({key: value for key, value in built(name).account.facts.items() if key in needed})
 
 
@@ -225,6 +247,17 @@ def test_requests_do_not_depend_on_what_was_composed_before(name):
     assert first == second
 
 
+# Plain orders of these have nothing that is drawn.
+NOTHING_DRAWN = {"centra:b2b", "centra:seed:b2b"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_orders_differ_unless_accounts_alone_make_them(name):
+    """Two orders of a batch can be told apart by what is in them; of B2B stores by their names alone."""
+    first, second = (made(name, PLAIN, key) for key in ("k1", "k2"))
+    assert (first == second) is (name in NOTHING_DRAWN)
+
+
 @given(
     st.sampled_from(NAMES),
     st.tuples(st.integers(0, 9), st.sampled_from(["aaaaaa", "bbbbbb"]), st.sampled_from(["k1", "k2"])),
@@ -233,14 +266,19 @@ def test_requests_do_not_depend_on_what_was_composed_before(name):
 @settings(deadline=None)
 def test_equal_arguments_make_equal_orders_and_others_do_not(name, one, other):
     (seed, token, key), (seed2, token2, key2) = one, other
-    first = made(name, PLAIN, key, seed=seed, token=token)
-    second = made(name, PLAIN, key2, seed=seed2, token=token2)
+    # A plain order of a B2B store is made of the account's facts alone, and there are as many as are sent.
+    recipe = Recipe("full") if name in NOTHING_DRAWN else PLAIN
+    first = made(name, recipe, key, seed=seed, token=token)
+    second = made(name, recipe, key2, seed=seed2, token=token2)
     assert (first == second) is (one == other)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_another_attempt_has_fresh_orders(name):
-    case = next(case for case in built(name).cases if case.sends and case.operation == worlds.pack(name).main.id)
+    start = "full" if name in NOTHING_DRAWN else "plain"
+    main = worlds.pack(name).main.id
+    cases = [case for case in built(name).cases if case.sends and case.operation == main]
+    case = next(case for case in cases if case.recipe.start == start)
     first, again = (composer(name).step(case, 0, attempt, NOW) for attempt in ("", "again"))
     assert first.orders != again.orders
     assert first == composer(name).step(case, 0, "", NOW)
@@ -274,13 +312,14 @@ def test_every_order_that_may_be_stored_is_known_by_the_runs_token(name):
             if composed.operation != main.id or case.wanted(index) not in (Expect.ACCEPT, Expect.OBSERVE):
                 continue
             about_it = any(each["path"] in ("", main.order.token) for each in step.change)
+            about_it |= main.order.token in case.recipe.drop
             repeats = len(case.steps) > 1 or any("same" in word for word in step.slots)
             for order in composed.orders:
                 if not about_it:
                     assert ledger.is_ours(main, order, TOKEN), case.id
                 if not about_it and not repeats:
                     seen[changes.read(order, main.order.token)] += 1
-    assert seen.total() > 200
+    assert seen.total() > MANY[worlds.provider(name)]
     assert max(seen.values()) == 1
 
 
@@ -288,11 +327,21 @@ def test_every_order_that_may_be_stored_is_known_by_the_runs_token(name):
 
 
 # Refused for what is stored and not for what is in the body: no look at the body tells.
-BY_THE_STORE = {"SC-035/order_id.changed"}
+BY_THE_STORE = {
+    "SC-035/order_id.changed", "EZ-034/dupCheck.true-number-again", "CE-143/orderNumber.taken-in-this-run",
+}  # fmt: skip
 # How many faults one change makes, in cases about refusals that name all of them.
-SEVERAL_IN_ONE = {"SC-276/errors.two-in-one-object": 2}
-# Changes that are no fault: a good update stands beside the bad order.
-HARMLESS = {"SC-280/update.beside-a-bad-order": {"/0/order_number"}}
+SEVERAL_IN_ONE = {"SC-276/errors.two-in-one-object": 2, "CE-130/createdFromOrigin.empty": 2}
+# Where a change makes something else wrong: other lines have to follow the first, and products want a settlement.
+TOLD_ELSEWHERE = {
+    "EZ-060/products.two-currencies-the-other-way-round": {"/products/0": "/products/1"},
+    "EZ-072/payWithCurrency.needed": {"/products/0/sku": "/payWithCurrency"},
+}
+# Changes that are no fault: a good update stands beside the bad order; products are settled in a currency, but in which.
+HARMLESS = {
+    "SC-280/update.beside-a-bad-order": {"/0/order_number"},
+    "EZ-074/payWithCurrency.of-foreign-products": {"/products/0/sku"},
+}
 
 
 def refused_bodies(name, *, steps=True):
@@ -310,14 +359,20 @@ def twin_body(name, case):
     operation = worlds.pack(name).operation(case.operation)
     if operation.order is None:
         return operation.body
+    (step,) = case.steps
     if case.twin in made_of.by_id:
-        return body_of(composer(name).step(made_of.case(case.twin), 0, "", NOW))
+        body = body_of(composer(name).step(made_of.case(case.twin), 0, "", NOW))
+        return renamed(operation, body, step.names)
     recipe = PLAIN if case.twin == "control" else made_of.twins[case.twin]
     # The counterpart is a batch of as many, where the orders that are changed are not plain either.
-    (step,) = case.steps
     recipes = [PLAIN if word == "good" and step.scope == "order" else recipe for word in step.slots]
     atoms = [Atom(f"{case.twin}/{slot}", each) for slot, each in enumerate(recipes)]
-    return body_of(composer(name).orders(atoms, "t", NOW))
+    return renamed(operation, body_of(composer(name).orders(atoms, "t", NOW)), step.names)
+
+
+def renamed(operation, body, names):
+    """A body whose orders have other names, where orders have any."""
+    return envelope.wrap(operation, envelope.unwrap(operation, body), names) if names else body
 
 
 def shape(value):
@@ -351,6 +406,8 @@ def test_a_refused_body_has_its_fault_where_it_was_changed_and_nowhere_else(name
         body = body_of(composed)
         change = [numbered(each, body) for each in composed.changes.get(case.id, ())]
         change = [each for each in change if each["path"] not in HARMLESS.get(case.id, ())]
+        told = TOLD_ELSEWHERE.get(case.id, {})
+        change = [{**each, "path": told.get(each["path"], each["path"])} for each in change]
         found = faults(name, composed.operation, body)
         seen += 1
         assert composed.change_of == "body"
@@ -362,7 +419,7 @@ def test_a_refused_body_has_its_fault_where_it_was_changed_and_nowhere_else(name
             assert len(found) == SEVERAL_IN_ONE.get(case.id, len(change)), (case.id, found, change)
             assert all(any(explains(each, fault) for each in change) for fault in found), (case.id, found, change)
             assert all(any(explains(each, fault) for fault in found) for each in change), (case.id, found, change)
-    assert seen > 200
+    assert seen > MANY[worlds.provider(name)]
 
 
 def assert_refused_for_its_size(name, case, composed, found):
@@ -388,7 +445,7 @@ def test_a_refused_body_is_its_accepted_twin_with_the_declared_change(name):
         assert shape(patched) == shape(body_of(composed)), case.id
         assert shape(patched) != shape(twin) or patched != twin, case.id
         assert faults(name, case.operation, patched) == faults(name, case.operation, body_of(composed)), case.id
-    assert seen > 200
+    assert seen > MANY[worlds.provider(name)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -415,7 +472,7 @@ def test_a_body_that_must_be_accepted_has_no_fault(name):
                 if case.wanted(index) is Expect.ACCEPT:
                     seen += 1
                     assert faults(name, composed.operation, body_of(composed)) == set(), case.id
-    assert seen > 50
+    assert seen > SOME[worlds.provider(name)]
 
 
 @pytest.mark.parametrize("name", NAMES)

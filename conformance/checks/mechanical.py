@@ -95,6 +95,8 @@ def _place(owned: Owned, operation: Operation) -> _Place:
             inside = path[len(prefix) + 1 :] if prefix else path
             pointer = "/" + inside.replace("[]", "/0").replace(".", "/")
             return _Place(owned, operation, "order", pointer, _words(inside))
+        if prefix in ("[]", "*") and path == prefix:
+            return _Place(owned, operation, "order", "", "order")
     if path == "$":
         return _Place(owned, operation, "body", "", "body")
     pointer = "/" + path.replace("[]", "/0").replace(".", "/")
@@ -200,13 +202,15 @@ def _bound(place: _Place) -> Iterator[Case]:
     keyword, bound = site.keyword, cast("float", site.value)
     sign = -1 if keyword.endswith("inimum") else 1
     word = "below-minimum" if sign < 0 else "above-maximum"
+    # One requirement may own both bounds of a member.
+    at, inner = ("at-bound", "just-inside") if sign < 0 else ("at-upper-bound", "just-inside-upper")
     types = site.node.get("type")
     integer = types == "integer" or (isinstance(types, list) and "integer" in types)
     step: float = 1 if integer else 0.01
     if keyword.startswith("exclusive"):
         inside = bound - sign * (1 if integer else 0.001)
-        yield from place.accepted("just-inside", inside, rank=3)
-        yield place.refused("at-bound", bound)
+        yield from place.accepted(inner, inside, rank=3)
+        yield place.refused(at, bound)
         yield place.refused(word, bound + sign)
         return
     template = _template(place)
@@ -215,9 +219,9 @@ def _bound(place: _Place) -> Iterator[Case]:
     if bound == 0 and fact in values.MONEY:
         if place.owned.accept_side not in ("none", "by-hand"):
             recipe = Recipe(free=True, carry=(place.pointer,))
-            yield place.case("at-bound", Expect.ACCEPT, recipe=recipe, rank=3)
+            yield place.case(at, Expect.ACCEPT, recipe=recipe, rank=3)
     else:
-        yield from place.accepted("at-bound", bound, rank=3, recipe=Recipe(free=fact == "line.quantity"))
+        yield from place.accepted(at, bound, rank=3, recipe=Recipe(free=fact == "line.quantity"))
     yield place.refused(word, round(bound + sign * step, 4))
     if not integer:
         yield place.refused(f"far-{word}", bound + sign, rank=35)

@@ -43,7 +43,7 @@ def serve(
     if fault_id:
         click.echo(f"with the fault {fault_id}: {faults.fault(pack, fault_id).title}")
     for name, variable in _variables(pack).items():
-        click.echo(f"  export {variable}={app.CREDENTIALS[name]}")
+        click.echo(f"  export {variable}={app.credentials(pack)[name]}")
     file = account or pack.folders.fixtures / "account.toml"
     facts_option = f" --account={file}" if Path(file).is_file() else ""
     click.echo(f"  pytest --provider={provider} --endpoint={url}{facts_option}")
@@ -61,4 +61,4 @@ def _store(path: str | None) -> Store:
 def _variables(pack: providers.Provider) -> dict[str, str]:
     """The environment variables of all sets of credentials but ready-made tokens, by what they hold."""
     sets = [each.variables for each in pack.auth.credentials if "access_token" not in each.variables]
-    return {name: each for one in sets for name, each in one.items() if name in app.CREDENTIALS}
+    return {name: each for one in sets for name, each in one.items()}

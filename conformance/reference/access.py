@@ -32,6 +32,13 @@ CREDENTIALS = {
     "key_no_create": "reference-key-that-only-reads",
 }
 _TOKEN_LIFE_S = 3600
+
+
+def credentials(provider: Provider) -> dict[str, str]:
+    """What the endpoint of a pack takes for credentials: a made-up value for every placeholder it names."""
+    return CREDENTIALS | {name: f"reference-{name}" for name in provider.auth.variables if name not in CREDENTIALS}
+
+
 _NAMES = re.compile(r"\{\{([a-z_]+)(?::([a-z_]+))?\}\}")
 
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from conformance.changes import select
-from conformance.reference.access import CREDENTIALS, Access
+from conformance.reference.access import CREDENTIALS, Access, credentials
 from conformance.reference.desk import Desk
 from conformance.reference.edits import edited
 from conformance.reference.examiner import Examiner
@@ -24,6 +24,7 @@ from conformance.reference.refusals import Flaw, Refusals, Reply
 from conformance.reference.shelf import Shelf
 from conformance.reference.showing import Showing
 from conformance.reference.store import Store
+from conformance.rules import check
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from conformance.providers import Provider
     from conformance.reference.behaviour import Behaviour
 
-__all__ = ["CREDENTIALS", "Endpoint"]
+__all__ = ["CREDENTIALS", "Endpoint", "credentials"]
 _EMPTY_TEXT = "empty body"
 
 
@@ -53,7 +54,7 @@ class Endpoint:
     behaviour: Behaviour
     store: Store = field(default_factory=Store)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    credentials: dict[str, str] = field(default_factory=lambda: dict(CREDENTIALS))
+    credentials: dict[str, str] = field(default_factory=dict[str, str])
     delay: float = 0.0
     requests: int = 0
     reads: int = 0
@@ -68,6 +69,9 @@ class Endpoint:
     _showing: Showing = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.credentials = self.credentials or credentials(self.provider)
+        for settings in self.behaviour.rules:
+            check(settings)
         self._refusals = Refusals(self.provider, self.behaviour)
         self._access = Access(self.provider, self.behaviour, self._refusals, self.credentials)
         self._examiner = Examiner(self.provider, self.account, self.behaviour, every=self._refusals.all_at_once)

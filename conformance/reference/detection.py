@@ -17,7 +17,7 @@ from conformance import providers, suite
 from conformance.errors import PackError
 from conformance.model import Account, Verdict
 from conformance.reference import faults
-from conformance.reference.app import CREDENTIALS, Endpoint
+from conformance.reference.app import Endpoint, credentials
 from conformance.reference.behaviour import healthy
 from conformance.reference.detection_page import markdown
 from conformance.reference.inprocess import AppTransport, patience
@@ -61,7 +61,7 @@ class _Bench:
 
     def _suite(self, facts: dict[str, Json]) -> suite.Suite:
         account = Account({**providers.reference_account(self.pack).facts, **facts})
-        return suite.build(self.pack, account, CREDENTIALS)
+        return suite.build(self.pack, account, credentials(self.pack))
 
     def _suite_for(self, requirement: str) -> suite.Suite:
         """The suite for an account that a requirement is about; the pack's own reference account is of one kind."""
@@ -73,7 +73,7 @@ class _Bench:
         made = self._suite_for(requirement)
         instant = instant_of(DEFAULT_SEED)
         app = Endpoint(self.pack, made.account, behaviour, clock=lambda: instant).app()
-        transport = AppTransport(app, self.pack.main.base_path, Vault(CREDENTIALS))
+        transport = AppTransport(app, self.pack.main.base_path, Vault(credentials(self.pack)))
         settings = Settings(DEFAULT_SEED, token_of(DEFAULT_SEED), instant=instant, clean_up=False, patience=patience)
         cases = [case.id for case in made.cases if full or case.requirement.id == requirement]
         return Runner(made, transport, settings).run(cases)

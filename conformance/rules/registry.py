@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from conformance.errors import PackError, nearest
@@ -55,10 +56,31 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 def breaches(settings: dict[str, Any], order: Json, context: Context) -> Iterator[Breach]:
     """Apply one rule of a pack. Raises PackError for a name nobody registered."""
+    yield from _function(settings["rule"])(order, context, **_settings(settings))
+
+
+def check(settings: dict[str, Any]) -> None:
+    """Raise PackError where a pack names a rule, or a setting of it, that does not exist."""
+    known = [
+        each for each in signature(_function(settings["rule"])).parameters.values() if each.kind is each.KEYWORD_ONLY
+    ]
+    given = _settings(settings)
+    for name in given:
+        if name not in {each.name for each in known}:
+            hint = nearest(name.replace("_", "-"), [each.name.replace("_", "-") for each in known])
+            raise PackError(f"rule {settings['rule']!r} has no setting {name.replace('_', '-')!r}; {hint}")
+    for each in known:
+        if each.default is each.empty and each.name not in given:
+            raise PackError(f"rule {settings['rule']!r} lacks its setting {each.name.replace('_', '-')!r}")
+
+
+def _function(name: str) -> Rule:
     from conformance.rules import answers, orders, products, shape  # noqa: F401, PLC0415  # to register the rules
 
-    name = settings["rule"]
     if name not in _RULES:
         raise PackError(f"rule {name!r}: there is no such rule; {nearest(name, _RULES)}")
-    more = {key.replace("-", "_"): value for key, value in settings.items() if key not in _ABOUT}
-    yield from _RULES[name](order, context, **more)
+    return _RULES[name]
+
+
+def _settings(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key.replace("-", "_"): value for key, value in settings.items() if key not in _ABOUT}
