@@ -134,7 +134,9 @@ class _Bench:
     def _refusal(self, case: Case, indexes: list[int], answers: list[Answer]) -> Judgement:
         index, answer = indexes[-1], answers[-1]
         got = describe(self._evidence.records[index].exchange)
-        expected = "a refusal (4xx)" if case.expect is Expect.REFUSE else "any status but a success"
+        outcome = self._evidence.operation(case).outcome
+        refusal = f"a refusal ({outcome.refused!r})" if outcome and outcome.by_name else "a refusal (4xx)"
+        expected = refusal if case.expect is Expect.REFUSE else "any status but a success"
         finding = (Finding("response status", expected, got),)
         if answer is Answer.ACCEPTED:
             return Judgement(Verdict.ADVISORY if case.reading else self._evidence.failed(case), finding)

@@ -64,8 +64,15 @@ def is_ours(operation: Operation, order: Json, token: str) -> bool:
 
 def sent_orders(operation: Operation, exchange: Exchange) -> list[Json]:
     """The orders in the body of a request; none in a body that has another form."""
+    return orders_in(operation, exchange.request.body or b"")
+
+
+def orders_in(operation: Operation, body: bytes) -> list[Json]:
+    """The orders in a body; none in one that has another form."""
+    if not operation.order:
+        return []
     try:
-        orders = envelope.unwrap(operation, bodies.sent(exchange))
+        orders = envelope.unwrap(operation, bodies.parsed(body))
     except (KeyError, TypeError, AttributeError):
         return []
     return orders if isinstance(orders, list) else []  # pyright: ignore[reportUnnecessaryIsInstance]  # cases send anything

@@ -7,13 +7,14 @@ import json
 import re
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
+HIDDEN = "{{hidden}}"
 # The password of cases about wrong ones.
 WRONG = "wrong"
 # Members that hold tokens, whoever sends them.
@@ -45,9 +46,11 @@ class Vault:
 
     def __init__(self, values: dict[str, str], members: Iterable[str] = ()) -> None:
         self._values = {key: value for key, value in values.items() if value}
-        names = "|".join(re.escape(each) for each in members)
         # Members of answers whose values are worth money, whatever they are.
-        self._members = re.compile(rf'("(?:{names})"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|[0-9]+)') if names else None
+        self._members = frozenset(members)
+        names = "|".join(re.escape(each) for each in self._members)
+        # In a body that is no whole JSON, and in JSON inside a text, all that follows may belong to the value.
+        self._loose = re.compile(rf'(\\*"(?:{names})\\*"\s*:\s*)[^,}}\]]*') if names else None
         self._old: list[tuple[str, str]] = []
 
     @property
@@ -93,9 +96,31 @@ class Vault:
             if len(value) >= _SHORTEST:
                 for form in _forms(value):
                     text = text.replace(form, f"{{{{{name}}}}}")
-        if self._members:
-            text = self._members.sub(r'\1"{{hidden}}"', text)
+        if self._loose and self._loose.search(text):
+            text = self._without_members(text)
         return _TOKEN_MEMBERS.sub(r'\1"{{access_token}}"', text)
+
+    def _without_members(self, text: str) -> str:
+        try:
+            whole = json.loads(text)
+        except (ValueError, RecursionError):
+            assert self._loose is not None
+            return self._loose.sub(rf'\1"{HIDDEN}"', text)
+        hidden = self._hidden(whole)
+        # What had nothing to hide stays as it was written.
+        return text if hidden == whole else json.dumps(hidden, ensure_ascii=False)
+
+    def _hidden(self, value: object) -> object:
+        if isinstance(value, dict):
+            return {
+                key: HIDDEN if key in self._members and each not in (None, [], {}) else self._hidden(each)
+                for key, each in cast("dict[str, object]", value).items()
+            }
+        if isinstance(value, list):
+            return [self._hidden(each) for each in cast("list[object]", value)]
+        if isinstance(value, str) and self._loose and self._loose.search(value):
+            return self._without_members(value)
+        return value
 
     def scrub_bytes(self, body: bytes) -> bytes:
         """As :meth:`scrub`; bytes that are no UTF-8 keep their other bytes."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance import refusals
+from conformance import ledger, refusals
 from conformance.answers import Answer, classify, fates
 from conformance.model import Exchange, Judgement, Record, Trouble
 from conformance.patience import Patience
-from conformance.spend import Purse, cost
+from conformance.spend import Purse, charged, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,7 +116,8 @@ class Sender:
         """
         name = f"x{number:04d}" + (f".{step + 1}" if step else "")
         earlier: list[Exchange] = []
-        price = cost(self._suite.provider.operation(composed.operation), self._suite.account, composed.orders)
+        operation = self._suite.provider.operation(composed.operation)
+        price = cost(operation, self._suite.account, ledger.orders_in(operation, composed.request.body or b""))
         if not self.purse.take(price):
             return self._record(composed, purpose, step, self._unaffordable(composed, name), ())
         lane = nullcontext() if at_once else self._lanes
@@ -127,8 +129,11 @@ class Sender:
         if until is None and earlier and self._not_yet(exchange, None):
             # An endpoint that never comes round is not waited for again and again.
             self._temporary_left = 0.0
-        if price and classify(self._suite.provider.main, exchange) in (Answer.REFUSED, Answer.AMBIGUOUS):
-            self.purse.give_back(price)
+        answer = classify(operation, exchange)
+        charge = charged(operation, exchange) if answer is Answer.ACCEPTED else None
+        if answer in (Answer.REFUSED, Answer.AMBIGUOUS):
+            charge = Counter()
+        self.purse.settle(price, price if charge is None else charge)
         return self._record(composed, purpose, step, exchange, tuple(earlier))
 
     def _record(

@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, cast
 
-from conformance import changes
+from conformance import bodies, changes
 from conformance.batches import Composer
 from conformance.errors import UserError
 from conformance.model import Expect
+from conformance.rules.answers import amount
 from conformance.values import NotSaid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from conformance.model import Account, Json, JsonObject
+    from conformance.model import Account, Exchange, Json, JsonObject
     from conformance.operations import Operation
     from conformance.plan import Plan
     from conformance.suite import Suite
@@ -40,11 +41,36 @@ def cost(operation: Operation, account: Account, orders: Iterable[Json]) -> Coun
     for order in orders:
         for _, line in changes.select(order, f"{form['lines']}/*"):
             sku = [str(value) for _, value in changes.select(line, form["sku"])]
-            quantity = [value for _, value in changes.select(line, form["quantity"])]
+            quantity = next((_units(value) for _, value in changes.select(line, form["quantity"])), Decimal())
             row = prices.get(sku[0]) if sku else None
-            if row and quantity and isinstance(quantity[0], int) and quantity[0] > 0:
-                total[str(row.get("currency", ""))] += int(_exact(row.get("unit_price", 0)) * quantity[0] * _SCALE)
+            if row and quantity > 0:
+                total[str(row.get("currency", ""))] += int(_exact(row.get("unit_price", 0)) * quantity * _SCALE)
     return total
+
+
+def check(account: Account) -> None:
+    """Raise UserError for a price or a limit in the account file that is no amount."""
+    Purse(account)
+    for row in cast("list[JsonObject]", account.get("products") or []):
+        _exact(row.get("unit_price", 0))
+
+
+def charged(operation: Operation, exchange: Exchange) -> Counter[str] | None:
+    """What an answer says that was charged; None where it does not say."""
+    place = (operation.order.cost if operation.order else {}).get("charged", "")
+    found = next((value for _, value in changes.select(bodies.answered(exchange), place)), None) if place else None
+    known = amount(found.get("amount")) if isinstance(found, dict) else None
+    if known is None or not isinstance(found, dict):
+        return None
+    return Counter({str(found.get("currency", "")): int(known * _SCALE)})
+
+
+def _units(value: Json) -> Decimal:
+    """A quantity, as lenient parsers may read it too: they would be paid for."""
+    try:
+        return max(Decimal(int(Decimal(str(int(value) if isinstance(value, bool) else value)))), Decimal())
+    except (InvalidOperation, ValueError, OverflowError):
+        return Decimal()
 
 
 _SCALE = 10_000
@@ -85,10 +111,10 @@ class Purse:
             self.spent += amounts
             return True
 
-    def give_back(self, amounts: Counter[str]) -> None:
-        """Take back what was set aside for a request that was refused."""
+    def settle(self, set_aside: Counter[str], charge: Counter[str]) -> None:
+        """Put what was charged in the place of what had been set aside."""
         with self._lock:
-            self.spent -= amounts
+            self.spent = self.spent - set_aside + charge
 
 
 def planned(suite: Suite, todo: Plan) -> dict[str, str]:
@@ -102,13 +128,13 @@ def planned(suite: Suite, todo: Plan) -> dict[str, str]:
         if atom.expect is not Expect.REFUSE:
             total += cost(operation, suite.account, composer.orders([atom], "", now).orders)
     for case in todo.singles:
+        first: Json = None
         for index in range(len(case.steps)):
-            if case.wanted(index) in (Expect.REFUSE, Expect.DENY):
-                continue
             try:
-                composed = composer.step(case, index, "", now)
+                composed = composer.step(case, index, "", now, first=first)
             except NotSaid:
                 continue
-            if composed.operation == operation.id:
+            first = composed.orders[0] if first is None and composed.orders else first
+            if composed.operation == operation.id and case.wanted(index) not in (Expect.REFUSE, Expect.DENY):
                 total += cost(operation, suite.account, composed.orders)
     return told(total)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from conformance import credentials, providers, safety, suite
+from conformance import credentials, providers, safety, spend, suite
 from conformance.errors import UserError
 from conformance.model import Account
 from conformance.patience import LIMIT_S, Patience
@@ -22,6 +22,7 @@ from conformance.transport import HttpTransport
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from conformance.model import JsonObject
     from conformance.providers import Provider
     from conformance.runner import Run
     from conformance.scrub import Vault
@@ -93,8 +94,12 @@ def _account(provider: Provider, path: str) -> Account:
     """The account's facts. Raises UserError naming a fact without which nothing valid can be sent."""
     account = providers.read_account(provider, Path(path)) if path else Account()
     for key, about in provider.account_keys.items():
-        if about.get("required") and account.get(key) is None:
+        kind = cast("JsonObject", about.get("required-when", {}))
+        needed = about.get("required") or (kind and all(account.get(name) == value for name, value in kind.items()))
+        if needed and account.get(key) is None:
             raise UserError(f"{provider.name}: --account FILE with {key} is needed: {about['about']}")
+    if provider.main.order and provider.main.order.cost:
+        spend.check(account)
     return account
 
 

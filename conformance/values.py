@@ -161,6 +161,13 @@ def _account(rest: str, scope: Scope) -> object:
     return ABSENT if value is None else value
 
 
+def _account_else(rest: str, scope: Scope) -> object:
+    """An account fact, or what another expression gives where the account has none."""
+    key, _, other = rest.partition(" ")
+    value = scope.account.get(key)
+    return _fill(other, scope) if value is None else value
+
+
 def _text(rest: str, _: Scope) -> str:
     count, _space, unit = rest.partition(" ")
     return unit * int(count)
@@ -179,6 +186,7 @@ def _recalled(word: str) -> Callable[[str, Scope], object]:
 _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "null": lambda _rest, _scope: None,
     "account": _account,
+    "account-else": _account_else,
     "account-or-null": lambda rest, scope: scope.account.get(rest),
     "answer": _recalled("answer"),
     "answer-text": _recalled("answer-text"),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import __version__, plan, providers, suite
+from conformance import __version__, plan, providers, resources, suite
 from conformance.batches import PLAIN, Composer
 from conformance.model import Account
 from conformance.reference.app import CREDENTIALS
@@ -88,7 +88,7 @@ def serving(*arguments, provider="atlast"):
                 break
         else:
             raise AssertionError(process.stderr.read())
-        url = re.search(r" at (http://127\.0\.0\.1:\d+/v1)$", said[0])[1]
+        url = re.search(r" at (http://127\.0\.0\.1:\d+\S*)$", said[0])[1]
         yield said, Poster(url, CREDENTIALS["access_token"])
     finally:
         process.send_signal(signal.SIGINT)
@@ -138,7 +138,8 @@ def test_serve_says_how_to_use_it(served):
     said, post = served
     assert said[0] == f"AtLast bulk order ingestion (lenient) at {post.url}"
     assert [line for line in said if line.startswith("  export ")]
-    assert said[-1] == f"  pytest --provider=atlast --endpoint={post.url}"
+    account = PACK.folders.fixtures / "account.toml"
+    assert said[-1] == f"  pytest --provider=atlast --endpoint={post.url} --account={account}"
 
 
 def test_serve_takes_and_refuses(served):
@@ -206,7 +207,27 @@ def test_program_and_suite_fit_together(served, suite_run, monkeypatch):
     command = said[-1].split()
     result = suite_run(*command[1:], "-k", "AL-034")
     assert result.ret == 0
-    result.stdout.fnmatch_lines([f"conformance *: atlast (v1) at {command[-1].partition('=')[2]}, seed 1"])
+    result.stdout.fnmatch_lines([f"conformance *: atlast (v1) at {command[2].partition('=')[2]}, seed 1"])
+
+
+@pytest.mark.parametrize("provider", list(resources.providers()))
+def test_serve_names_what_each_pack_needs(provider):
+    """Of every provider, one way to authenticate is exported whole, and the account is the one that is served."""
+    pack = providers.load(provider)
+    with serving(provider=provider) as (said, _):
+        names = {line.removeprefix("  export ").partition("=")[0] for line in said if line.startswith("  export ")}
+        assert any(names >= set(each.variables.values()) for each in pack.auth.credentials)
+        assert names <= {variable for known in pack.auth.variables.values() for variable in known}
+        assert said[-1].endswith(f" --account={pack.folders.fixtures / 'account.toml'}")
+
+
+def test_serve_with_an_account_of_ones_own(tmp_path):
+    """The account that is served is the one to test with."""
+    path = tmp_path / "mine.toml"
+    path.write_text('merchant_ids = ["m-7"]\n', encoding="utf-8")
+    with serving(f"--account={path}") as (said, post):
+        assert said[-1] == f"  pytest --provider=atlast --endpoint={post.url} --account={path}"
+        assert post(fresh("e1", merchantId="m-7"))[0] == 201
 
 
 # Wrong uses

@@ -10,10 +10,10 @@ from functools import cache
 
 import jsonschema
 import pytest
+import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import worlds
 from conformance import changes, envelope, ledger
 from conformance.batches import PLAIN, Composer
 from conformance.model import Account, Expect, Recipe

@@ -6,8 +6,8 @@ import tomllib
 from datetime import UTC, datetime
 
 import pytest
-
 import worlds
+
 from conformance import catalogue, changes, drafts, envelope, providers, resources, schemas, values
 from conformance.model import Level
 from conformance.rules import Context, breaches

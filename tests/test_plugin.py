@@ -599,6 +599,31 @@ def test_command_line_beats_ini(suite_run, pytester):
     result.stdout.fnmatch_lines(["conformance *: atlast (v1) at the embedded reference endpoint (strict), seed 8"])
 
 
+@pytest.mark.parametrize(("revision", "there"), [("seed", False), ("current", True), ("", True)])
+def test_revision(suite_run, pytester, revision, there):
+    """The revision is told, and rules of another one are neither run nor listed."""
+    option = [f"--revision={revision}"] if revision else []
+    result = suite_run("--provider=ezcards", *option, "--report=out")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [f"conformance *: ezcards ({revision or 'current'}) at the embedded reference endpoint*"]
+    )
+    text = (pytester.path / "out" / "report.json").read_text(encoding="utf-8")
+    report = json.loads(text)
+    assert ("EZ-072" in {row["id"] for row in report["requirements"]}) is there
+    sent = "".join(str(each["request"].get("body")) for each in report["exchanges"].values())
+    assert ("payWithCurrency" in sent) is there
+    assert report["verdict"] == "conformant"
+
+
+def test_case_of_another_revision(suite_run):
+    """A case that the revision does not have is no case."""
+    result = suite_run("--provider=ezcards", "--revision=seed", "--case=EZ-072/payWithCurrency.needed")
+    [line] = [each for each in (result.stdout.str() + result.stderr.str()).splitlines() if each.startswith("ERROR:")]
+    assert line.startswith("ERROR: there is no case 'EZ-072/payWithCurrency.needed'; ")
+    assert result.ret == 4
+
+
 # Wrong uses
 
 NO_CREDENTIALS = (
@@ -608,6 +633,9 @@ NO_CREDENTIALS = (
 PRODUCTION = (
     "atlast: api.atlast.co is a production host and the run creates real orders;"
     " if that is meant, add --allow=orders,production"
+)
+PAID = (
+    "ezcards: the run on sandboxapi.ezcards.io spends money on real orders; if that is meant, add --allow=orders,money"
 )
 URL_FORM = "write https://host[:port][/path]"
 
@@ -681,6 +709,18 @@ def wrong(result, message):
         (["--header=X-Key: canary\r\nX: y"], "--header: the value of X-Key has characters that no header can carry"),
         (["--fail-on=x"], "--fail-on=x: only 'advisory' can be added to violations"),
         (["--revision=v9"], "--revision=v9: atlast has no such revision; did you mean 'v1'?"),
+        (
+            ["--provider=ezcards", "--revision=curent"],
+            "--revision=curent: ezcards has no such revision; did you mean 'current'?",
+        ),
+        (
+            ["--provider=ezcards", "--revision=v2"],
+            "--revision=v2: ezcards has no such revision; known: current, seed",
+        ),
+        (
+            ["--provider=ezcards", "--endpoint=https://sandboxapi.ezcards.io", "--allow=orders"],
+            PAID,
+        ),
     ],
     ids=lambda value: " ".join(value).replace("\r\n", " ")[:60] if isinstance(value, list) else "",
 )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from conformance import providers
+from conformance import providers, resources
 from conformance.errors import UserError
 from conformance.safety import EFFECTS, check_endpoint, is_loopback, parse_allowed, permit
 
@@ -167,3 +167,59 @@ def test_every_production_host_of_a_pack_counts():
     pack = replace(ATLAST, production_hosts=("one.example", "two.example"))
     for host in pack.production_hosts:
         assert "--allow=orders,production" in refusal(permit, pack, f"https://{host}", frozenset({"orders"}))
+
+
+# Money, and production hosts that are a family of names
+
+
+EZCARDS, CENTRA = (providers.load(name) for name in ("ezcards", "centra"))
+
+
+def test_a_run_that_is_paid_for_needs_permission_for_money():
+    """Nobody buys what only orders were allowed for, nor the other way round."""
+    url = "https://sandboxapi.ezcards.io/v2"
+    for allowed in (set(), {"orders"}, {"money"}, {"orders", "email", "load", "production"}):
+        assert refusal(permit, EZCARDS, url, frozenset(allowed)) == (
+            "ezcards: the run on sandboxapi.ezcards.io spends money on real orders;"
+            " if that is meant, add --allow=orders,money"
+        )
+    assert permit(EZCARDS, url, frozenset({"orders", "money"})) is None
+
+
+def test_money_in_production_needs_all_three():
+    text = refusal(permit, EZCARDS, "https://api.ezcards.io/v2", frozenset({"orders", "money"}))
+    assert text == (
+        "ezcards: api.ezcards.io is a production host and the run spends money on real orders;"
+        " if that is meant, add --allow=orders,money,production"
+    )
+    assert permit(EZCARDS, "https://api.ezcards.io/v2", frozenset({"orders", "money", "production"})) is None
+
+
+def test_a_sandbox_beside_a_production_host_is_none():
+    assert "production" not in refusal(permit, EZCARDS, "https://sandboxapi.ezcards.io", frozenset())
+
+
+@pytest.mark.parametrize(
+    "host", ["client.centra.com", "a.b.centra.com", "CLIENT.Centra.COM", "client.centra.com.", "centra.com"]
+)
+def test_every_host_below_a_suffix_is_production(host):
+    text = refusal(permit, CENTRA, f"https://{host}/api/order-api", frozenset({"orders"}))
+    assert text.endswith("if that is meant, add --allow=orders,production")
+
+
+@pytest.mark.parametrize(
+    "host", ["client.centraqa.com", "notcentra.com", "client.centra.com.example.com", "centra.example"]
+)
+def test_a_host_that_only_looks_like_one_below_a_suffix_is_none(host):
+    assert permit(CENTRA, f"https://{host}/api/order-api", frozenset({"orders"})) is None
+
+
+@pytest.mark.parametrize("name", list(resources.providers()))
+def test_every_pack_says_what_its_runs_do(name):
+    """Orders at least; and no run on another machine goes without permission for every effect."""
+    effects = providers.load(name).main.effects
+    assert "orders" in effects
+    assert set(effects) <= set(EFFECTS)
+    assert permit(providers.load(name), "https://other.example.com", frozenset(effects)) is None
+    for one in effects:
+        refusal(permit, providers.load(name), "https://other.example.com", frozenset(effects) - {one})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from conformance import credentials, providers, resources
 from conformance.scrub import Vault
 
 SECRET = 'pa/ss+w0rd "& <é>=%\\'
@@ -199,3 +200,61 @@ def test_pairs_are_filled_in_bodies_too():
     assert json.loads(vault.fill_body(b'{"key":"{{public_key:secret_key}}"}', "application/json")) == {"key": filled}
     form = vault.fill_body(b"key={{public_key:secret_key}}", "application/x-www-form-urlencoded")
     assert parse_qs(form.decode()) == {"key": [filled]}
+
+
+# Members of answers that are worth money
+
+
+CODES = ("redeemCode", "pinCode")
+
+
+@pytest.mark.parametrize(
+    "value", ["ABCD-1234", "", 'with \\" quote', "with \\\\", "\\u00e4\\/", 'zweifach: \\"redeemCode\\"', "öß"]
+)
+@pytest.mark.parametrize("member", CODES)
+def test_what_is_worth_money_is_hidden(member, value):
+    """Whatever it is: nobody knows the codes beforehand. Members that only sound alike stay."""
+    text = f'{{"a":1,"{member}" : "{value}","{member}s":"seen","my{member}":"seen"}}'
+    scrubbed = Vault({}, CODES).scrub(text)
+    assert json.loads(scrubbed) == {"a": 1, member: "{{hidden}}", f"{member}s": "seen", f"my{member}": "seen"}
+
+
+@given(
+    st.recursive(
+        st.dictionaries(st.sampled_from([*CODES, "sku"]), st.text(max_size=8) | st.integers(0, 10**12), max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["codes", "data"]), inner, max_size=2)
+        ),
+        max_leaves=6,
+    ),
+    st.sampled_from([None, 1, 2]),
+    st.booleans(),
+)
+def test_codes_are_hidden_wherever_they_stand(value, indent, ascii_only):
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    scrubbed = json.loads(Vault({}, CODES).scrub(text))
+
+    def hidden(node):
+        if isinstance(node, dict):
+            return {key: "{{hidden}}" if key in CODES else hidden(each) for key, each in node.items()}
+        return [hidden(each) for each in node] if isinstance(node, list) else node
+
+    assert scrubbed == hidden(value)
+
+
+@pytest.mark.parametrize("text", ['{"redeemCode":null}', '{"redeemCode":[]}', "redeemCode: x", '["redeemCode"]', ""])
+def test_what_holds_no_code_stays(text):
+    assert Vault({}, CODES).scrub(text) == text
+
+
+def test_without_such_members_nothing_is_hidden():
+    assert Vault({}).scrub('{"redeemCode":"ABCD"}') == '{"redeemCode":"ABCD"}'
+
+
+@pytest.mark.parametrize("provider", list(resources.providers()))
+def test_what_a_pack_calls_secret_is_hidden_in_its_runs(provider):
+    pack = providers.load(provider)
+    assert (pack.secret_members != ()) is (provider == "ezcards")
+    vault, _ = credentials.vault(pack, {each: "0123456789" for known in pack.auth.variables.values() for each in known})
+    for member in pack.secret_members:
+        assert json.loads(vault.scrub(json.dumps({member: "ABCD"}))) == {member: "{{hidden}}"}

@@ -350,10 +350,19 @@ DATA = {
         ("/data/01", []),
         ("/nothing/*", []),
         ("/data/0/id/*", []),
-        # Of an object, the star is a member like any other.
+        # Of an object, the star is each of its members, whatever they are called.
         ("/*/a~1b", [("/*/a~1b", 7)]),
         ("/*/m~0n", [("/*/m~0n", 8)]),
-        ("/*/*", []),
+        (
+            "/*/*",
+            [
+                ("/data/0", DATA["data"][0]),
+                ("/data/1", DATA["data"][1]),
+                ("/data/2", DATA["data"][2]),
+                ("/*/a~1b", 7),
+                ("/*/m~0n", 8),
+            ],
+        ),
     ],
 )
 def test_every_place_that_a_path_leads_to_is_selected(path, expected):

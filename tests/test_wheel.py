@@ -81,9 +81,14 @@ def test_wheel_carries_the_data(wheel):
     for path in (CHECKOUT / "conformance").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             expected[path.relative_to(CHECKOUT).as_posix()] = path.read_bytes()
+    packs = [
+        f"conformance/_packs/{part}"
+        for name in resources.providers()
+        for part in (f"schemas/{name}/provider.toml", f"fixtures/{name}/account.toml")
+    ]
+    assert len(packs) >= 8
     for part in (
-        "conformance/_packs/schemas/atlast/provider.toml",
-        "conformance/_packs/fixtures/atlast/account.toml",
+        *packs,
         "conformance/metaschemas/provider.schema.json",
         "conformance/report/report.schema.json",
         "conformance/py.typed",
@@ -150,5 +155,5 @@ def test_program_of_the_wheel(installed, tmp_path):
     program = installed.with_name("conformance.exe" if os.name == "nt" else "conformance")
     done = run(program, tmp_path, "providers", "--json")
     assert done.returncode == 0
-    assert "atlast" in {row["name"] for row in json.loads(done.stdout)}
+    assert {row["name"] for row in json.loads(done.stdout)} == set(resources.providers())
     assert run(program, tmp_path, "providers").stdout.startswith("provider ")

@@ -8,6 +8,7 @@ reference endpoint.
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from urllib.parse import parse_qs
 
@@ -66,8 +67,9 @@ class Wrapped:
 
 @contextmanager
 def served(made, around=lambda app: app, **more):
-    """An endpoint over HTTP, with what is around it; gives its URL."""
-    with running(Wrapped(endpoint(made, **more), around)) as url:
+    """An endpoint over HTTP, by the clock of this machine, with what is around it; gives its URL."""
+    settings = {"clock": lambda: datetime.now(UTC)} | more
+    with running(Wrapped(endpoint(made, **settings), around)) as url:
         yield url
 
 

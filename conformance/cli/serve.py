@@ -60,5 +60,5 @@ def _store(path: str | None) -> Store:
 
 def _variables(pack: providers.Provider) -> dict[str, str]:
     """The environment variables of all sets of credentials but ready-made tokens, by what they hold."""
-    sets = [each.variables for each in pack.auth.credentials if "access_token" not in each.variables]
+    sets = [each.variables for each in pack.auth.credentials if set(each.variables) != {"access_token"}]
     return {name: each for one in sets for name, each in one.items()}

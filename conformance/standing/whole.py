@@ -35,7 +35,7 @@ class Whole:
     @cached_property
     def taken(self) -> list[Record]:
         """Accepted batches."""
-        return [each for each, answer in self._main() if answer is Answer.ACCEPTED]
+        return [each for each, answer in self._main() if answer is Answer.ACCEPTED and not self._is_observed(each)]
 
     @cached_property
     def processed(self) -> list[Record]:
@@ -43,7 +43,17 @@ class Whole:
         outcome = self.operation.outcome
         if outcome is None or not outcome.by_name:
             return self.taken
-        return [each for each, _ in self._main() if 200 <= status(each.exchange) < 300 and _is_batch(each)]
+        return [
+            each
+            for each, _ in self._main()
+            if 200 <= status(each.exchange) < 300 and _is_batch(each) and not self._is_observed(each)
+        ]
+
+    def _is_observed(self, record: Record) -> bool:
+        """Whether a request is about something that the documentation leaves open, so that its answer is open too."""
+        cases = self.suite.by_id
+        about = {name for name in (record.case, *record.atoms) if name in cases}
+        return bool(about) and all(cases[name].expect is Expect.OBSERVE for name in about)
 
     @cached_property
     def refused(self) -> list[Record]:
