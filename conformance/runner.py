@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from conformance import checking, plan, values
 from conformance.answers import Answer, classify, fates
 from conformance.batches import PLAIN, Composed, Composer
+from conformance.errors import PackError
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.model import Case, Expect, Record
@@ -83,12 +84,24 @@ class Runner:
         by_order = self._operation.mixed_batch == "per-order"
         if not by_order and size > 1 and len(todo.atoms) > 1 and not self._all_or_nothing(todo, size):
             size = 1
-        for pack in _chunks(todo.atoms, size):
+        for pack in _chunks(self._made(todo.atoms), size):
             if self._sender.room_for(len(pack), [atom.id for atom in pack]):
                 (self._pack_of_fates if by_order else self._pack)(pack, "p")
             self._control_if_due()
         if todo.atoms:
             self._control()
+
+    def _made(self, atoms: Sequence[plan.Atom]) -> list[plan.Atom]:
+        """The atoms that orders can be made of; the others are noted as not sent, with the reason."""
+        made: list[plan.Atom] = []
+        for atom in atoms:
+            try:
+                self._composer.orders([atom], "try", self._sender.now())
+            except (ValueError, PackError) as error:
+                self._sender.run.not_run[atom.id] = f"not sent: it cannot be made for this account: {error}"
+            else:
+                made.append(atom)
+        return made
 
     def _all_or_nothing(self, todo: plan.Plan, size: int) -> bool:
         """Whether one bad order at the end of a full pack takes the good ones with it."""
@@ -219,6 +232,9 @@ class Runner:
                 made = self._composer.step(case, index, "", now, first=first, past=before)
             except NotSaid:
                 # The judge finds the step missing.
+                break
+            except (ValueError, PackError) as error:
+                self._sender.run.not_run[case.id] = f"not sent: it cannot be made for this account: {error}"
                 break
             first = made.orders[0] if first is None and made.orders else first
             if step.wait == "settled":
