@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.cassettes.manifest import Recording, Session
+    from conformance.model import Record
     from conformance.runner import Run
     from conformance.suite import Suite
     from conformance.target import Options, Target
 
+# The file that a recording is known by.
+MANIFEST = "recording.yaml"
+_PORT = re.compile(r"(http://127\.0\.0\.1):[0-9]+")
 # vcrpy's words, and rewrite, which is pytest-recording's.
 MODES = ("none", "once", "new_episodes", "all", "rewrite")
 
@@ -91,7 +96,9 @@ def _readable(folder: Path, options: Options) -> Recording:
     from conformance.cassettes import load  # noqa: PLC0415
 
     if not load.exists(folder):
-        raise UserError(f"{folder}: nothing is recorded here; record with --record-mode=once --cassettes={folder.parent}")
+        raise UserError(
+            f"{folder}: nothing is recorded here; record with --record-mode=once --cassettes={folder.parent}"
+        )
     recording = load.head(folder, options.provider)
     limit = options.max_cassette_age
     age = datetime.now(UTC) - recording.recorded_at
@@ -163,15 +170,44 @@ def run(made: Prepared, selected: list[str], progress: Callable[[int, int], None
     return _write(made, old, done, selected)
 
 
+def judged(folder: Path, provider: str) -> tuple[Run, Target]:
+    """A recording with the verdicts of today's suite, whatever its age. Raises UserError."""
+    from conformance.cassettes import load, replay  # noqa: PLC0415
+
+    options = target.Options(provider)
+    recording = load.head(folder, provider)
+    made = _recorded(options, recording)
+    names = sorted({name for each in recording.sessions for name in each.cases} & made.suite.by_id.keys())
+    return replay.replay(load.whole(folder, recording), made.suite, names), made
+
+
+def provider_of(manifest: Path) -> str:
+    """The provider that a manifest names. Raises UserError."""
+    from conformance.cassettes import load  # noqa: PLC0415
+
+    return load.provider_of(manifest)
+
+
 def _redacted(done: Run, suite: Suite) -> Run:
     """The run as it is kept: what is secret in its answers is hidden, and the verdicts are on what remains."""
     from conformance.cassettes.redact import Redactor  # noqa: PLC0415
 
     records = Redactor(suite.provider, done.records).records(done.records)
+    if done.settings.instant is not None:
+        records = [_portless(each) for each in records]
     if any(a is not b for a, b in zip(records, done.records, strict=True)):
         done.records = records
         done.judgements = judge(suite, records, done.not_run, done.settings.token)
     return done
+
+
+def _portless(record: Record) -> Record:
+    """A record in which the reference endpoint does not name its port, which is chance."""
+    response = record.exchange.response
+    if response is None or not any(_PORT.search(value) for _, value in response.headers):
+        return record
+    headers = tuple((name, _PORT.sub(r"\1", value)) for name, value in response.headers)
+    return replace(record, exchange=replace(record.exchange, response=replace(response, headers=headers)))
 
 
 def _write(made: Prepared, old: Recording | None, done: Run, selected: list[str]) -> Run:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,7 @@ from vcr.request import Request as VcrRequest
 from vcr.serialize import deserialize, serialize
 from vcr.serializers import yamlserializer
 
+from conformance.answers import clock_skew
 from conformance.model import Exchange, Record, Request, Response, Trouble
 
 if TYPE_CHECKING:
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
     from conformance.model import JsonObject
 
 OWN = "conformance"
-# Larger bodies stand in files of their own.
-LARGE = 64 * 1024
+# Larger bodies stand in files of their own: half of what the packaged recordings would weigh otherwise.
+LARGE = 32 * 1024
 # What YAML's block style can hold without loss: lines of printable characters, none of them ending in a space.
 _BLOCK = re.compile(r"(?![ \n])(?:[!-~\xa1-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd]|[ \n](?![ \n]*(?:\n|\Z)))+")  # fmt: skip
 _SHORT = 60
-# Fields that change from answer to answer and say nothing. The date stays: clocks are compared by it.
+_MANY_WORDS = re.compile('[ {<"]')
+# Fields that change from answer to answer and say nothing.
 _NOISE = frozenset({"server", "connection", "keep-alive"})
+# The date is such a field too, while clocks agree. Half of what a verdict minds.
+_SKEW = timedelta(minutes=1)
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # whichever there is
@@ -45,19 +49,21 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
 
 def _text(dumper: Any, text: str) -> Any:
-    block = (len(text) > _SHORT or "\n" in text) and _BLOCK.fullmatch(text)
+    long = "\n" in text or (len(text) > _SHORT and _MANY_WORDS.search(text))
+    block = long and _BLOCK.fullmatch(text)
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)
 
 
 _Dumper.add_representer(str, _text)
 
 
-def to_yaml(data: Any) -> str:
-    """Data as YAML that people can read, in the order given."""
-    return cast(
-        "str",
-        yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=None),
+def to_yaml(data: Any, *, lines: bool = False) -> str:
+    """Data as YAML that people can read, in the order given; ``lines``: each value on a line of its own."""
+    flow = False if lines else None
+    text: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=flow
     )
+    return text
 
 
 def from_yaml(text: str) -> Any:
@@ -133,7 +139,7 @@ def _purpose(record: Record) -> dict[str, Any]:
         note["case"] = record.case
     if record.step:
         note["step"] = record.step
-    if record.atoms:
+    if record.atoms != _own(record.case):
         note["atoms"] = list(record.atoms)
     if record.orders:
         note["orders"] = record.orders
@@ -143,6 +149,11 @@ def _purpose(record: Record) -> dict[str, Any]:
     if record.change_of != "body":
         note["change_of"] = record.change_of
     return note
+
+
+def _own(case: str) -> tuple[str, ...]:
+    """What the orders of most requests stand for: one of the case's own."""
+    return (case,) if case else ()
 
 
 def _request(request: Request, base: str, note: dict[str, Any], bodies: dict[str, bytes]) -> VcrRequest:
@@ -169,7 +180,8 @@ def _response(exchange: Exchange, note: dict[str, Any], bodies: dict[str, bytes]
         note["trouble"] = {"kind": trouble.kind, "detail": trouble.detail}
         return {"status": {"code": 0, "message": "no answer"}, "headers": {}, "body": {"string": ""}}
     headers: dict[str, list[str]] = {}
-    told = [(name, value) for name, value in response.headers if name.lower() not in _NOISE]
+    noise = _NOISE if clock_skew(exchange) > _SKEW else {*_NOISE, "date"}
+    told = [(name, value) for name, value in response.headers if name.lower() not in noise]
     for name, value in told:
         headers.setdefault(name, []).append(value)
     if [(name, value) for name, values in headers.items() for value in values] != told:
@@ -228,7 +240,7 @@ def load(text: str, base: str, body: Callable[[str], bytes]) -> list[Numbered]:
         record = Record(
             exchange,
             note["purpose"],
-            tuple(note.get("atoms", ())),
+            tuple(note["atoms"]) if "atoms" in note else _own(note.get("case", "")),
             note.get("case", ""),
             note.get("step", 0),
             note.get("orders", 0),

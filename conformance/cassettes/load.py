@@ -24,7 +24,7 @@ _SHOWN = 10
 _HINT = "restore it, or record anew with --record-mode=rewrite"
 
 
-class Damaged(UserError):
+class Damaged(UserError):  # noqa: N818  # the state of a file
     """A recording is there and cannot be used: one line a file."""
 
 
@@ -69,6 +69,13 @@ def head(folder: Path, provider: str) -> Recording:
         more = [f"and {len(trouble) - _SHOWN} files more"] if len(trouble) > _SHOWN else []
         raise Damaged("\n".join([*trouble[:_SHOWN], *more]))
     return recording
+
+
+def provider_of(path: Path) -> str:
+    """The provider that a manifest names. Raises Damaged."""
+    data = _data(path, "the manifest of a recording")
+    _check_format(data, path, manifest.FORMAT)
+    return str(data.get("provider"))
 
 
 def whole(folder: Path, recording: Recording) -> Recording:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-from conformance.model import Record
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from conformance.model import Case, Json, JsonObject
+    from conformance.model import Case, Json, JsonObject, Record
     from conformance.suite import Suite
 
 NAME = "recording.yaml"
@@ -159,8 +157,10 @@ def digests(suite: Suite) -> dict[str, str]:
 
 
 def _definition(case: Case) -> str:
-    told = {name: _plain(getattr(case, name)) for name, _ in _defaults(type(case)) if name not in _ASIDE}
-    return repr([str(case.requirement.level), {name: each for name, each in told.items() if each not in ("", [], None)}])
+    told = {name: _plain(getattr(case, name)) for name, _ in _defaults(cast("Any", type(case))) if name not in _ASIDE}
+    return repr(
+        [str(case.requirement.level), {name: each for name, each in told.items() if each not in ("", [], None)}]
+    )
 
 
 def _plain(value: object) -> Json:
@@ -168,7 +168,7 @@ def _plain(value: object) -> Json:
     if is_dataclass(value):
         return {
             name: _plain(getattr(value, name))
-            for name, default in _defaults(type(value))
+            for name, default in _defaults(cast("Any", type(value)))
             if getattr(value, name) != default
         }
     if isinstance(value, list | tuple):
@@ -179,5 +179,5 @@ def _plain(value: object) -> Json:
 
 
 @cache
-def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
+def _defaults(kind: Any) -> tuple[tuple[str, object], ...]:
     return tuple((each.name, each.default) for each in fields(kind))

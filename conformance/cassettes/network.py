@@ -18,7 +18,11 @@ def _refuse(*_arguments: object, **_more: object) -> NoReturn:
     raise NetworkClosed("a replay opens no socket")
 
 
-_WAYS = ((socket.socket, "__init__"), (socket, "getaddrinfo"), (socket, "create_connection"))
+_WAYS: tuple[tuple[object, str], ...] = (
+    (socket.socket, "__init__"),
+    (socket, "getaddrinfo"),
+    (socket, "create_connection"),
+)
 
 
 @contextmanager

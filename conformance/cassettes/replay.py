@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from conformance import bodies, changes, providers, suite
@@ -67,8 +66,13 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     """The recorded case whose id begins most like this one."""
     at = bisect_left(known, name)
     around = known[max(at - 1, 0) : at + 1]
-    near = max(around, key=lambda each: len(commonprefix([each, name])), default="")
+    near = max(around, key=lambda each: _alike(each, name), default="")
     return f"; the nearest recording is {near}" if near else ""
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two names begin alike with."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def replay(recording: Recording, suite: Suite, selected: Iterable[str]) -> Run:
@@ -88,7 +92,10 @@ def replay(recording: Recording, suite: Suite, selected: Iterable[str]) -> Run:
         else:
             judgements[case.id] = verdicts[owners.get(case.id, 0)][case.id]
     not_run = {
-        name: why for index, each in enumerate(sessions) for name, why in each.not_run.items() if owners.get(name) == index
+        name: why
+        for index, each in enumerate(sessions)
+        for name, why in each.not_run.items()
+        if owners.get(name) == index
     }
     first, last = sessions[0], sessions[-1]
     return Run(

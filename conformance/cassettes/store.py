@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.cassettes.manifest import Recording, Session
+    from conformance.model import JsonObject
     from conformance.scrub import Vault
     from conformance.suite import Suite
 
 
-def write(
-    folder: Path, recording: Recording, suite: Suite, vault: Vault, renew: float | None = None
-) -> Recording:
+def write(folder: Path, recording: Recording, suite: Suite, vault: Vault, renew: float | None = None) -> Recording:
     """
     Write the recording of a provider into its folder.
 
@@ -41,7 +40,7 @@ def write(
     recording = replace(recording, files={name: _sha(files[name]) for name in sorted(files)})
     if renew is not None:
         recording = _dated(folder, recording, renew)
-    head = form.to_yaml(manifest.written(recording)).encode()
+    head = form.to_yaml(manifest.written(recording), lines=True).encode()
     found = leak([*raw, (manifest.NAME, head)], vault)
     if found:
         raise UserError(
@@ -52,7 +51,9 @@ def write(
         with _alone(folder):
             _commit(folder, files, head)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); nothing of it was changed") from error
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); nothing of it was changed"
+        ) from error
     return recording
 
 
@@ -67,9 +68,7 @@ def _dated(folder: Path, recording: Recording, renew: float) -> Recording:
     old = any((new.recorded_at - was.recorded_at).total_seconds() > renew for was, new in pairs)
     if old or not all(was.same(replace(new, records=())) for was, new in pairs):
         return recording
-    return replace(
-        recording, sessions=tuple(replace(new, recorded_at=was.recorded_at) for was, new in pairs)
-    )
+    return replace(recording, sessions=tuple(replace(new, recorded_at=was.recorded_at) for was, new in pairs))
 
 
 def _files(recording: Recording, suite: Suite) -> tuple[dict[str, bytes], list[tuple[str, bytes]]]:
@@ -78,7 +77,11 @@ def _files(recording: Recording, suite: Suite) -> tuple[dict[str, bytes], list[t
     large: dict[str, bytes] = {}
     for index, session in enumerate(recording.sessions):
         start = "" if index == 0 else f"more-{index}/"
-        head = {"format": f"{form.OWN}-cassette/{manifest.VERSION}", "provider": recording.provider, "session": index}
+        head: JsonObject = {
+            "format": f"{form.OWN}-cassette/{manifest.VERSION}",
+            "provider": recording.provider,
+            "session": index,
+        }
         for name, records in _units(session, suite).items():
             file = f"{start}{name}.yaml"
             files[file] = form.dump(records, {**head, "unit": name}, session.url, large).encode()
@@ -172,4 +175,3 @@ def _alone(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(handle)
-
