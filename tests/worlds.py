@@ -95,9 +95,7 @@ def answered(operation, body, number):
         return {"data": [{"id": number}]}
     if outcome.by_name:
         entry = {outcome.status.removeprefix("/"): outcome.accepted}
-        entry |= {
-            path.split("/")[1]: [number] if path.endswith("/*") else number for path in outcome.ids
-        }
+        entry |= {path.split("/")[1]: [number] if path.endswith("/*") else number for path in outcome.ids}
         return dict.fromkeys(envelope.names(operation, body), entry)
     entry = {outcome.id.removeprefix("/"): number}
     # The currency of an order is what cases recall of one that stands alone.

@@ -141,20 +141,25 @@ class Redactor:
         if "{{" in value:
             return value
         placeholder = self._placeholder("hidden", value)
-        pair = (value, placeholder)
-        if len(value) >= _TELLING and len(self._tell) < _REMEMBERED and pair not in self._tell:
-            self._tell.append(pair)
+        if len(value) >= _TELLING and len(self._tell) < _REMEMBERED:
+            # As it was written, and as it reads without the escapes of JSON.
+            pairs = ((value, placeholder), (_unescaped(value), placeholder))
+            self._tell += [pair for pair in dict.fromkeys(pairs) if pair not in self._tell]
         return placeholder
 
     def _placeholder(self, kind: str, value: str) -> str:
-        try:
-            plain = json.loads(f'"{value}"')
-        except ValueError:
-            plain = value
+        plain = _unescaped(value)
         if (kind, plain) not in self._known:
             self._count[kind] += 1
             self._known[kind, plain] = f"{{{{{kind}-{self._count[kind]}}}}}"
         return self._known[kind, plain]
+
+
+def _unescaped(value: str) -> str:
+    try:
+        return str(json.loads(f'"{value}"'))
+    except ValueError:
+        return value
 
 
 def leak(texts: Iterable[tuple[str, bytes]], vault: Vault) -> tuple[str, str] | None:

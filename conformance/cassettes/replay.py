@@ -142,16 +142,21 @@ def _unfounded(sessions: Sequence[Session], suite: Suite) -> dict[str, str]:
 
 def _holds(change: Operations, record: Record) -> bool:
     """Whether the last operation of a change shows in the recorded body; what cannot be told counts as shown."""
-    if not change or change[-1]["op"] not in ("add", "replace"):
+    operation = change[-1] if change else {}
+    path, op = str(operation.get("path")), operation.get("op")
+    last = path.rpartition("/")[2]
+    if op not in ("add", "replace", "remove") or last == "-" or "form" in _media_type(record):
         return True
-    operation = change[-1]
-    path = str(operation["path"])
-    if path.endswith("-") or "form" in dict(record.exchange.request.headers).get("content-type", ""):
-        return True
+    if op == "remove":
+        return last.isdigit() or not changes.exists(bodies.sent(record.exchange), path)
     try:
         return repr(changes.read(bodies.sent(record.exchange), path)) == repr(operation["value"])
     except LookupError:
         return False
+
+
+def _media_type(record: Record) -> str:
+    return dict(record.exchange.request.headers).get("content-type", "")
 
 
 def session_cases(run: Run, suite: Suite) -> dict[str, tuple[str, str]]:
