@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance import __version__, resources, target
+from conformance import __version__, recorded, target
 from conformance.errors import UserError, nearest
 from conformance.judge import judge
-from conformance.model import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from conformance.suite import Suite
     from conformance.target import Options, Target
 
-# The file that a recording is known by.
-MANIFEST = "recording.yaml"
 _PORT = re.compile(r"(http://127\.0\.0\.1):[0-9]+")
 # vcrpy's words, and rewrite, which is pytest-recording's.
 MODES = ("none", "once", "new_episodes", "all", "rewrite")
@@ -61,16 +58,16 @@ def prepare(options: Options) -> Prepared:
         raise UserError(f"--record-mode={mode}: there is no such mode; {nearest(mode, MODES)}")
     from conformance.cassettes import load, network  # noqa: PLC0415  # vcrpy, for those who record or replay
 
-    folder = _folder(options)
+    folder = recorded.folder_of(options)
     there = load.exists(folder)
     if mode == "none" or (mode == "once" and there):
         with network.closed():
-            old = _readable(folder, options)
-            return Prepared(_recorded(options, old), folder, old, _notes(options, old))
+            old = recorded.readable(folder, options)
+            return Prepared(recorded.in_place(options, old), folder, old, recorded.notes(options, old))
     made = Prepared(target.prepare(options), folder, notes={"mode": mode, "folder": str(folder)})
     if mode == "new_episodes" and there:
-        made.old = _readable(folder, options)
-        _same_account(made)
+        made.old = recorded.readable(folder, options)
+        _same_endpoint(made)
     elif mode == "all" and there:
         try:
             made.old = load.head(folder, options.provider)
@@ -78,68 +75,17 @@ def prepare(options: Options) -> Prepared:
             assert made.notes is not None
             made.notes["replaced"] = str(error).splitlines()[0]
         else:
-            _same_account(made)
+            _same_endpoint(made)
     return made
 
 
-def _folder(options: Options) -> Path:
-    """The folder of the provider's recording. Raises UserError when nobody said where to write one."""
-    if options.cassettes:
-        return Path(options.cassettes) / options.provider
-    packaged = resources.folders_of(options.provider).cassettes
-    if options.record_mode == "none" or (options.record_mode == "once" and packaged.is_dir()):
-        return packaged
-    raise UserError(f"--record-mode={options.record_mode}: say where recordings go with --cassettes=DIR")
-
-
-def _readable(folder: Path, options: Options) -> Recording:
-    from conformance.cassettes import load  # noqa: PLC0415
-
-    if not load.exists(folder):
-        raise UserError(
-            f"{folder}: nothing is recorded here; record with --record-mode=once --cassettes={folder.parent}"
-        )
-    recording = load.head(folder, options.provider)
-    limit = options.max_cassette_age
-    age = datetime.now(UTC) - recording.recorded_at
-    if limit is not None and age.total_seconds() > limit * 86400:
-        raise UserError(
-            f"{folder}: recorded on {recording.recorded_at:%Y-%m-%d}, {age.days} days ago, and --max-cassette-age is"
-            f" {limit:g}; record anew with --record-mode=rewrite"
-        )
-    return recording
-
-
-def _recorded(options: Options, recording: Recording) -> Target:
-    """The recording in place of an endpoint: its account, its credentials' names, and no secret."""
-    from conformance.cassettes import replay  # noqa: PLC0415
-
-    session = recording.sessions[-1]
-    revision = options.revision or session.revision
-    made = replay.suite_of(recording, revision if revision in _revisions(options.provider) else "")
-    known = replace(options, strict=session.strict, allowed=frozenset(session.allowed), seed=session.seed)
-    return target.Target("cassettes", known, made, None, session.url)
-
-
-def _revisions(provider: str) -> tuple[str, ...]:
-    from conformance import providers  # noqa: PLC0415
-
-    return providers.load(provider).revisions
-
-
-def _notes(options: Options, recording: Recording) -> dict[str, Any]:
-    session = recording.sessions[-1]
-    return {
-        "mode": options.record_mode,
-        "source": session.source,
-        "recorded_at": f"{recording.recorded_at:%Y-%m-%dT%H:%M:%SZ}",
-        "suite_version": session.suite_version,
-        "pack_sha256": session.pack_sha256,
-    }
-
-
-def _same_account(made: Prepared) -> None:
+def _same_endpoint(made: Prepared) -> None:
     assert made.old is not None
+    if any(each.source != made.target.kind for each in made.old.sessions):
+        raise UserError(
+            f"{made.folder}: recorded from a {made.old.sessions[-1].source} endpoint, and this is a {made.target.kind} one;"
+            " give it a folder of its own, or record anew with --record-mode=rewrite"
+        )
     if any(each.account != made.target.suite.account.facts for each in made.old.sessions):
         raise UserError(f"{made.folder}: recorded for another account; record anew with --record-mode=rewrite")
 
@@ -155,7 +101,7 @@ def run(made: Prepared, selected: list[str], progress: Callable[[int, int], None
         assert made.old is not None
         with network.closed():
             done = replay.replay(load.whole(made.folder, made.old), suite, selected)
-            made.notes["changed"] = _changes(made.old, done)
+            made.notes["changed"] = recorded.changes(made.old, done)
             return done
     old = load.whole(made.folder, made.old) if made.old is not None else None
     if made.target.options.record_mode == "new_episodes" and old is not None:
@@ -168,24 +114,6 @@ def run(made: Prepared, selected: list[str], progress: Callable[[int, int], None
     else:
         done = _redacted(target.run(made.target, selected, progress), suite)
     return _write(made, old, done, selected)
-
-
-def judged(folder: Path, provider: str) -> tuple[Run, Target]:
-    """A recording with the verdicts of today's suite, whatever its age. Raises UserError."""
-    from conformance.cassettes import load, replay  # noqa: PLC0415
-
-    options = target.Options(provider)
-    recording = load.head(folder, provider)
-    made = _recorded(options, recording)
-    names = sorted({name for each in recording.sessions for name in each.cases} & made.suite.by_id.keys())
-    return replay.replay(load.whole(folder, recording), made.suite, names), made
-
-
-def provider_of(manifest: Path) -> str:
-    """The provider that a manifest names. Raises UserError."""
-    from conformance.cassettes import load  # noqa: PLC0415
-
-    return load.provider_of(manifest)
 
 
 def _redacted(done: Run, suite: Suite) -> Run:
@@ -282,14 +210,3 @@ def _session(made: Prepared, done: Run) -> Session:
         cases={name: manifest.Recorded(*each) for name, each in replay.session_cases(done, suite).items()},
         records=records,
     )
-
-
-def _changes(recording: Recording, done: Run) -> list[str]:
-    """Verdicts that are others than when it was recorded: the documentation or the suite says something else now."""
-    lines: list[str] = []
-    for name in done.selected:
-        before, now = recording.case(name), done.judgements[name].verdict
-        if before is not None and before.verdict != now:
-            why = f" ({done.judgements[name].reason})" if now is Verdict.INCONCLUSIVE else ""
-            lines.append(f"{name}: {before.verdict}, now {now}{why}")
-    return lines

@@ -33,6 +33,7 @@ LAYERS = (
     ("runner",),
     ("cassettes", "reference"),
     ("target",),
+    ("recorded",),
     ("recorder", "reference.detection", "reference.detection_page", "report"),
     ("plugins",),
     ("plugin", "cli"),

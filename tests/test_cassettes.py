@@ -548,6 +548,19 @@ def test_a_leak_blocks_the_write(recording):
     assert contents(recording) == before
 
 
+def test_a_leak_is_told_and_fails_the_run(run_pytest, tmp_path):
+    """Whoever has the name of a member for a token gets no recording, and hears why."""
+    secret = "customer"
+    with Endpoint(tokens={secret}).serving() as endpoint:
+        arguments = ("--provider=atlast", f"--endpoint={endpoint.url}", "--record-mode=all", "--cassettes=c")
+        outcome = run_pytest(
+            tmp_path, *arguments, "--case=AL-034/reference.too-short", env={"ATLAST_ACCESS_TOKEN": secret}
+        )
+    assert outcome.ret == 4
+    assert "Not recorded: c/atlast: not written: access_token would stand in " in outcome.text
+    assert not (tmp_path / "c").exists()
+
+
 def hidden(*records, **fields):
     pack = replace(provider("ezcards"), **fields)
     return Redactor(pack, records).records(records)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from conformance import recorder, resources
+from conformance import recorded, resources
 from conformance.errors import UserError
 from conformance.report import build, diff
 
@@ -68,13 +68,13 @@ def _report(path: Path) -> dict[str, Any]:
 
 def _recordings(folder: Path) -> dict[str, dict[str, Any]]:
     manifests = [
-        each for each in (folder / recorder.MANIFEST, *sorted(folder.glob(f"*/{recorder.MANIFEST}"))) if each.is_file()
+        each for each in (folder / recorded.MANIFEST, *sorted(folder.glob(f"*/{recorded.MANIFEST}"))) if each.is_file()
     ]
     reports: dict[str, dict[str, Any]] = {}
     for each in manifests:
-        name = recorder.provider_of(each)
+        name = recorded.provider_of(each)
         resources.folders_of(name)
-        run, target = recorder.judged(each.parent, name)
+        run, target = recorded.judged(each.parent, name)
         reports[name] = build.build(run, target)
     return reports
 

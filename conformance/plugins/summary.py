@@ -36,6 +36,8 @@ def header(target: Target) -> str:
 
 def forecast(target: Target, selected: list[str]) -> str:
     """What a run of the selected cases would send and create."""
+    if target.kind == "cassettes":
+        return f"{target.suite.provider.name}: {len(selected)} cases would be replayed, and nothing sent"
     todo = plan.make(target.suite, selected)
     size = target.suite.provider.main.pack_size if target.options.pack else 1
     costs = spend.planned(target.suite, todo)
@@ -93,6 +95,8 @@ def _recording(terminal: pytest.TerminalReporter, notes: dict[str, Any] | None) 
     if "recorded_at" in notes:
         source = "the reference endpoint" if notes["source"] == "reference" else "a live endpoint"
         terminal.write_line(f"Replayed: recorded on {notes['recorded_at'][:10]} from {source}; nothing was sent.")
+    if notes.get("pack") == "another":
+        terminal.write_line("The pack has changed since; cases that ask something else now are named.", yellow=True)
     if "replaced" in notes:
         terminal.write_line(printable(f"Replaced: {notes['replaced']}"), yellow=True)
     if "written" in notes:
