@@ -31,6 +31,7 @@ def folder_of(options: Options) -> Path:
 
 
 def readable(folder: Path, options: Options) -> Recording:
+    """The recording in a folder, checked and not too old. Raises UserError."""
     from conformance.cassettes import load  # noqa: PLC0415
 
     if not load.exists(folder):
@@ -61,6 +62,7 @@ def in_place(options: Options, recording: Recording) -> Target:
 
 
 def notes(options: Options, recording: Recording) -> dict[str, Any]:
+    """What a report says about the recording that it rests on."""
     session = recording.sessions[-1]
     return {
         "mode": options.record_mode,

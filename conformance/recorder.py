@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, recorded, target
@@ -15,6 +14,7 @@ from conformance.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conformance.cassettes.manifest import Recording, Session
     from conformance.model import Record

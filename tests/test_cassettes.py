@@ -317,7 +317,7 @@ def test_damage_is_told_in_a_line_and_left_alone(recording, kind):
 
 def test_a_missing_file_is_told(recording):
     (recording / TEXT).unlink()
-    with pytest.raises(UserError, match="EZ-001.yaml: missing; restore it, or record anew"):
+    with pytest.raises(UserError, match=r"EZ-001\.yaml: missing; restore it, or record anew"):
         recorder.prepare(options(recording))
 
 
