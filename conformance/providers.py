@@ -35,6 +35,8 @@ class Provider:
     read_back: ReadBack | None
     # Members of answers that are worth money or secret, and never kept.
     secret_members: tuple[str, ...]
+    # Members of answers that say something about people, and are kept only where we sent the value ourselves.
+    personal_members: tuple[str, ...]
     derived: tuple[dict[str, Any], ...]
     reference: JsonObject
     folders: PackFolders
@@ -85,6 +87,7 @@ def load(name: str, revision: str = "") -> Provider:
         operations=known,
         read_back=operations.read_back(data["read-back"]) if "read-back" in data else None,
         secret_members=tuple(data.get("secret-members", ())),
+        personal_members=tuple(data.get("personal-members", ())),
         derived=tuple(data.get("derive", ())),
         reference=data.get("reference", {}),
         folders=folders,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
 HIDDEN = "{{hidden}}"
@@ -67,6 +67,13 @@ class Vault:
         if name in self._values:
             self._old.append((self._values[name], name))
         self._values[name] = value
+
+    def forms(self) -> Iterator[tuple[str, str]]:
+        """Every form that a secret of this run could be written in, with the name of its placeholder."""
+        for name, value in [*self._values.items(), *((name, value) for value, name in self._old)]:
+            if len(value) >= _SHORTEST:
+                for form in _forms(value):
+                    yield name, form
 
     def fill(self, text: str, quote: Callable[[str], str] = str) -> str:
         """``text`` with placeholders of known names replaced; unknown ones stay."""

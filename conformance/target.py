@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from conformance.runner import Runner, Settings
 from conformance.transport import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from conformance.model import JsonObject
     from conformance.providers import Provider
@@ -52,17 +52,27 @@ class Options:
     patience: float = LIMIT_S
     strict: bool = False
     delay: float = 0.0
+    record_mode: str = ""
+    cassettes: str = ""
+    max_cassette_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint that a run can be made against. ``kind`` is ``reference`` or ``live``."""
+    """
+    An endpoint that a run can be made against, or a recording: ``kind`` is ``reference``, ``live`` or ``cassettes``.
+
+    ``credentials`` are the names of those that the suite was made for, ``closed`` the
+    operations that cannot be tested, with the reason.
+    """
 
     kind: str
     options: Options
     suite: suite.Suite
     secrets: Vault | None
     endpoint: str
+    credentials: tuple[str, ...] = ()
+    closed: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def prepare(options: Options) -> Target:
@@ -77,17 +87,28 @@ def prepare(options: Options) -> Target:
         if options.account:
             account = _account(provider, options.account)
         # The embedded endpoint knows its own credentials, so every case that needs them can run.
-        names = set(provider.auth.variables)
-        return Target("reference", options, suite.build(provider, account, names), None, "")
+        names = tuple(provider.auth.variables)
+        return Target("reference", options, suite.build(provider, account, names), None, "", names)
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
     account = _account(provider, options.account)
     vault, token_url = credentials.vault(provider, credentials.environment())
     token_url = token_url or str(account.get("token_url") or "")
     closed = _closed(provider, vault, token_url)
-    made = suite.build(provider, account, vault.names, closed)
+    names = vault.names
+    made = suite.build(provider, account, names, closed)
     _hide_headers(options, provider, vault)
-    return Target("live", options, made, vault, endpoint)
+    return Target("live", options, made, vault, endpoint, names, closed)
+
+
+def vault(target: Target) -> Vault:
+    """The secrets that a run against the target knew."""
+    if target.secrets is not None:
+        return target.secrets
+    from conformance.reference import app  # noqa: PLC0415  # a live run needs no server
+    from conformance.scrub import Vault  # noqa: PLC0415
+
+    return Vault(app.CREDENTIALS, target.suite.provider.secret_members)
 
 
 def _account(provider: Provider, path: str) -> Account:

@@ -31,9 +31,10 @@ LAYERS = (
     ("scenario",),
     ("judge", "guard", "reader"),
     ("runner",),
-    ("reference",),
+    ("cassettes", "reference"),
     ("target",),
-    ("reference.detection", "reference.detection_page", "report"),
+    ("recorded",),
+    ("recorder", "reference.detection", "reference.detection_page", "report"),
     ("plugins",),
     ("plugin", "cli"),
 )
@@ -49,6 +50,8 @@ DOORS = {
     "starlette": "reference",
     "urllib3": "transport",
     "uvicorn": "reference",
+    "vcr": "cassettes.form",
+    "yaml": "cassettes.form",
 }
 # pytest is not a library here but the house we live in; only the plugin may know it.
 HOST = {"pytest", "_pytest", "pluggy", "xdist"}

@@ -7,6 +7,7 @@ import sys
 import click
 
 from conformance import __version__
+from conformance.cli.diff import differ
 from conformance.cli.providers import providers
 from conformance.cli.serve import serve
 from conformance.errors import UserError
@@ -24,6 +25,7 @@ def cli(context: click.Context) -> None:
         context.exit(_USAGE)
 
 
+cli.add_command(differ)
 cli.add_command(providers)
 cli.add_command(serve)
 

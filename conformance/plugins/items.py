@@ -62,7 +62,7 @@ class CaseItem(pytest.Item):
         judgement = self.judgement()
         if judgement.verdict is Verdict.NOT_APPLICABLE:
             raise pytest.skip.Exception(f"not applicable: {judgement.reason}", _use_item_location=True)
-        if judgement.verdict is Verdict.INCONCLUSIVE:
+        if judgement.verdict is Verdict.INCONCLUSIVE and not self.run.unrecorded(self.case.id):
             if not self.run.speaks(self.case.id):
                 why = "the run had stopped" if self.run.result().stopped else "cases were left out"
                 raise pytest.skip.Exception(f"not judged: {why}", _use_item_location=True)
@@ -70,7 +70,7 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         """A violation fails; an advisory does where that is asked for."""
-        if self.judgement().verdict in self.run.failing:
+        if self.judgement().verdict in self.run.failing or self.run.unrecorded(self.case.id):
             raise pytest.fail.Exception(self.run.message(self.case), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -64,6 +64,10 @@ def failure(run: Run, case: Case, options: Options) -> str:
 def command(case_id: str, options: Options) -> str:
     """The command that runs one case again. Headers are left out: they may hold secrets."""
     parts = ["pytest", f"--provider={options.provider}", f"--case={case_id}"]
+    if options.record_mode in ("none", "once"):
+        parts += [f"--record-mode={options.record_mode}"]
+        parts += [f"--cassettes={options.cassettes}"] if options.cassettes else []
+        return shlex.join(parts)
     if options.endpoint:
         parts.append(f"--endpoint={options.endpoint}")
     if options.account:

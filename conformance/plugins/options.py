@@ -49,6 +49,9 @@ OPTIONS = (
     Option("max-orders", "stop before more than so many orders were created", "N", number=int),
     Option("header", "extra request header 'Name: value' (repeatable)", "HEADER", "append"),
     Option("fail-on", "'advisory': advisory findings fail too", "LEVEL"),
+    Option("record-mode", "none (replay, without a network), once, new_episodes, all or rewrite", "MODE"),
+    Option("cassettes", "folder of the recordings; default: those shipped with the suite, when replaying", "DIR"),
+    Option("max-cassette-age", "fail when a recording that is replayed is older", "DAYS", number=float),
     Option("reference-strict", "let the embedded endpoint refuse what the documentation is silent about", action="store_true"),
     Option("reference-delay", "let the embedded endpoint take so long to store an order", "SECONDS", number=float),
 )  # fmt: skip
@@ -181,7 +184,31 @@ def settle(config: pytest.Config, provider: str) -> Options:
         patience=_positive(config, "visibility-timeout", LIMIT_S),
         strict=bool(value(config, "reference-strict")),
         delay=_positive(config, "reference-delay", 0.0),
+        record_mode=record_mode(config),
+        cassettes=value(config, "cassettes") or "",
+        max_cassette_age=_age(config),
     )
+
+
+def record_mode(config: pytest.Config) -> str:
+    """
+    The record mode, or an empty text.
+
+    Where pytest-recording is installed ``--record-mode`` is its own, and is read here: it means the same.
+    """
+    own = value(config, "record-mode")
+    if own:
+        return str(own)
+    if config.pluginmanager.hasplugin("recording"):
+        return str(getattr(config.option, "record_mode", None) or "")
+    return ""
+
+
+def _age(config: pytest.Config) -> float | None:
+    given = value(config, "max-cassette-age")
+    if given is not None and given < 0:
+        raise pytest.UsageError(f"--max-cassette-age={given:g}: must not be less than 0")
+    return None if given is None else float(given)
 
 
 def _positive(config: pytest.Config, name: str, default: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import collect_one_node
 
-from conformance import resources, target
+from conformance import recorder, resources
 from conformance.errors import nearest
 from conformance.model import Verdict
 from conformance.plugins import messages, options, summary
@@ -20,6 +20,7 @@ from conformance.report import build
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from conformance import target
     from conformance.model import Case
     from conformance.runner import Run
 
@@ -43,7 +44,7 @@ def install(config: pytest.Config, named: list[str]) -> None:
     if config.args_source != config.ArgsSource.ARGS:
         foreign = []  # a folder's own testpaths do not count
     folder = _report_folder(config)
-    runs = {name: ProviderRun(target.prepare(options.settle(config, name)), frozenset(failing)) for name in named}
+    runs = {name: ProviderRun(recorder.prepare(options.settle(config, name)), frozenset(failing)) for name in named}
     wanted_cases = {each.partition("::")[2] for each in own if "::" in each} | set(options.value(config, "case") or ())
     _known_cases(wanted_cases, runs)
     config.args = foreign
@@ -87,8 +88,8 @@ def _report_folder(config: pytest.Config) -> Path | None:
 class ProviderRun:
     """One provider's run, done at most once, when the first of its cases is asked for."""
 
-    def __init__(self, made: target.Target, failing: frozenset[Verdict]) -> None:
-        self.target = made
+    def __init__(self, made: recorder.Prepared, failing: frozenset[Verdict]) -> None:
+        self._made = made
         self.failing = failing
         self.selected: list[str] = []
         self._run: Run | None = None
@@ -99,8 +100,23 @@ class ProviderRun:
     def result(self) -> Run:
         """The finished run."""
         if self._run is None:
-            self._run = target.run(self.target, self.selected, self.progress)
+            self._run = recorder.run(self._made, self.selected, self.progress)
         return self._run
+
+    @property
+    def target(self) -> target.Target:
+        """The endpoint, or the recording in its place."""
+        return self._made.target
+
+    @property
+    def notes(self) -> dict[str, Any] | None:
+        """What there is to say about recording and replaying."""
+        return self._made.notes
+
+    def unrecorded(self, case_id: str) -> bool:
+        """Whether a case fails because it should have been recorded and is not."""
+        once = self._made.replays and self.target.options.record_mode == "once"
+        return once and case_id in self.result().not_run
 
     @property
     def done(self) -> Run | None:
@@ -182,6 +198,8 @@ class Session:
         for name, run in self._runs.items():
             if run.done is not None:
                 self.reports[name] = build.build(run.done, run.target)
+                if run.notes is not None:
+                    self.reports[name]["run"]["recording"] = run.notes
         output = getattr(self._config, "workeroutput", None)
         if output is not None:
             output[_KEY] = json.dumps(self.reports)
@@ -191,6 +209,8 @@ class Session:
             empty = session.testscollected > 0 and not judged and not self._only_shown
             if session.exitstatus == pytest.ExitCode.OK and empty:
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+            if any("trouble" in report["run"].get("recording", {}) for report in self.reports.values()):
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
         yield
 
     @property

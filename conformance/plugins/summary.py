@@ -24,6 +24,11 @@ _SHOWN = 10
 
 def header(target: Target) -> str:
     """One line about a provider's run."""
+    if target.kind == "cassettes":
+        return (
+            f"conformance {__version__}: {target.suite.provider.name} ({target.suite.provider.revision}) from its"
+            f" recording at {target.endpoint}, seed {target.options.seed}, network closed"
+        )
     where = target.endpoint or f"the embedded reference endpoint ({'strict' if target.options.strict else 'lenient'})"
     provider = target.suite.provider
     return f"conformance {__version__}: {provider.name} ({provider.revision}) at {where}, seed {target.options.seed}"
@@ -31,6 +36,8 @@ def header(target: Target) -> str:
 
 def forecast(target: Target, selected: list[str]) -> str:
     """What a run of the selected cases would send and create."""
+    if target.kind == "cassettes":
+        return f"{target.suite.provider.name}: {len(selected)} cases would be replayed, and nothing sent"
     todo = plan.make(target.suite, selected)
     size = target.suite.provider.main.pack_size if target.options.pack else 1
     costs = spend.planned(target.suite, todo)
@@ -74,10 +81,33 @@ def write(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
             terminal.write_line(printable(f"{count} not sent: {reason.removeprefix('not sent: ')}"), yellow=True)
     for word, title in (("violation", "Violated"), ("advisory", "Advisory")):
         _findings(terminal, report, word, title)
+    _recording(terminal, report["run"].get("recording"))
     if report["policy"].get("batch"):
         terminal.write_line(f"One bad order in a batch: {report['policy']['batch']} (the documentation is silent).")
     if verdict == "inconclusive" and not report["run"]["stopped"]:
         terminal.write_line(_why_inconclusive(report), yellow=True)
+
+
+def _recording(terminal: pytest.TerminalReporter, notes: dict[str, Any] | None) -> None:
+    """Where verdicts come from when they were replayed, and what was written when they were recorded."""
+    if notes is None:
+        return
+    if "recorded_at" in notes:
+        source = "the reference endpoint" if notes["source"] == "reference" else "a live endpoint"
+        terminal.write_line(f"Replayed: recorded on {notes['recorded_at'][:10]} from {source}; nothing was sent.")
+    if notes.get("pack") == "another":
+        terminal.write_line("The pack has changed since; cases that ask something else now are named.", yellow=True)
+    if "replaced" in notes:
+        terminal.write_line(printable(f"Replaced: {notes['replaced']}"), yellow=True)
+    if "written" in notes:
+        terminal.write_line(f"Recorded: {notes['written']} files in {notes['folder']}")
+    if "trouble" in notes:
+        terminal.write_line(printable(f"Not recorded: {notes['trouble']}"), red=True)
+    changed = notes.get("changed", ())
+    for line in changed[:_SHOWN]:
+        terminal.write_line(printable(f"Changed since it was recorded: {line}"), yellow=True)
+    if len(changed) > _SHOWN:
+        terminal.write_line(f"Changed since it was recorded: {len(changed) - _SHOWN} cases more")
 
 
 def _levels(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
