@@ -245,8 +245,8 @@ def test_credentials_are_the_official_ones():
     given = official()["components"]["securitySchemes"]
     assert [list(each) for each in post()["security"]] == [["HTTPBasicAuth"], ["OAuth2ClientCreds"]]
     basic, token = pack()["auth"]["credentials"]
-    assert given["HTTPBasicAuth"]["scheme"] == basic["value"].split()[0].lower() == "basic"
-    assert token["value"].startswith("Bearer ")
+    assert given["HTTPBasicAuth"]["scheme"] == basic["headers"]["authorization"].split()[0].lower() == "basic"
+    assert token["headers"]["authorization"].startswith("Bearer ")
     flow = given["OAuth2ClientCreds"]["flows"]["clientCredentials"]
     (endpoint,) = pack()["auth"]["token-endpoint"]
     (host,) = endpoint["hosts"].values()
