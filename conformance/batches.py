@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from conformance.suite import Suite
     from conformance.values import Scope
 
+
+class Unmade(ValueError):  # noqa: N818  # of the account, not of the code
+    """An order that cannot be made for this account: its template lacks what a change is about."""
+
+
 PLAIN = Recipe()
 NO_PAST = Past()
 
@@ -72,14 +77,14 @@ class Composer:
         self._authorized = headers
 
     def orders(self, atoms: Sequence[Atom], attempt: str, now: datetime) -> Composed:
-        """A batch of orders that must all be taken."""
+        """A batch of orders. Raises Unmade when the change of one does not fit it."""
         operation = self._provider.main
         made: list[Json] = []
         changed: dict[str, Operations] = {}
         for index, atom in enumerate(atoms):
             order, scope = self._maker.make(atom.recipe, f"{atom.id}/{attempt}", now)
             filled = _fitting(values.filled_operations(atom.change, scope), order)
-            made.append(changes.apply(order, filled))
+            made.append(_changed(order, filled))
             changed[atom.id] = changes.moved(filled, envelope.place(operation, index))
         names = [atom.id for atom in atoms]
         if len(made) == 1:
@@ -96,8 +101,8 @@ class Composer:
         The request of one step of a case.
 
         ``first`` is the first order of the case's first step, ``past`` what its steps sent and
-        were answered so far. Raises ValueError when the change does not fit the order, PackError
-        when a step recalls what no answer said.
+        were answered so far. Raises Unmade when the change does not fit the order, NotSaid when
+        a step recalls what no answer said.
         """
         step = case.steps[index]
         operation = self._provider.operation(step.operation or case.operation)
@@ -127,7 +132,7 @@ class Composer:
             if word.endswith("changed") and step.scope == "order":
                 filled = values.filled_operations(step.change, replace(scope, same=same if same is not None else order))
                 filled = _fitting(filled, order)
-                order = changes.apply(order, filled)
+                order = _changed(order, filled)
                 change += changes.moved(filled, envelope.place(operation, slot, step.names))
             made.append(order)
         assert scope is not None, f"{case.id}: a batch without orders"
@@ -155,7 +160,7 @@ class Composer:
 
     def _about_body(self, case: Case, step: Step, operation: Operation, body: Json, scope: Scope) -> Composed:
         change = values.filled_operations(step.change, scope)
-        request = self._request(operation, changes.apply(body, change))
+        request = self._request(operation, _changed(body, change))
         if step.path:
             path = {name: values.fill(value, scope) for name, value in step.path}
             request = replace(request, path=_placed(operation.path, path))
@@ -175,6 +180,14 @@ class Composer:
         if operation.authorization:
             return [("authorization", operation.authorization)]
         return [(name.lower(), value) for name, value in self._authorized.items()]
+
+
+def _changed(document: Json, change: Operations) -> Json:
+    """A document with a case's change. Raises Unmade where that does not fit."""
+    try:
+        return changes.apply(document, change)
+    except ValueError as error:
+        raise Unmade(str(error)) from error
 
 
 def _placed(path: str, parameters: Mapping[str, Json]) -> str:

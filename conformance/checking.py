@@ -75,8 +75,8 @@ def _list(value: Json) -> list[Json]:
 
 
 def _same(found: Json, wanted: Json) -> bool:
-    # 1 and true are equal to Python and not to JSON.
-    return json.dumps(found, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+    # 1 and true are equal to Python and not to JSON; 1 and 1.0 are equal to both.
+    return isinstance(found, bool) is isinstance(wanted, bool) and found == wanted
 
 
 _KINDS: dict[str, Callable[[list[Json], Json], bool]] = {

@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from conformance import bodies, changes, refusals, standing
+from conformance import bodies, changes, envelope, refusals, standing
 from conformance.answers import Answer, classify, clock_skew, describe, fates, in_a_word
 from conformance.model import Expect, Judgement, Level, Verdict
 from conformance.values import mentions_time
@@ -124,9 +124,11 @@ class Evidence:
         if outcome is None or not outcome.by_name or not outcome.code or case.id not in record.atoms:
             return word
         told = bodies.answered(record.exchange)
-        entries = list(told.values()) if isinstance(told, dict) else []
+        # Entries go by name: in which order they stand is not promised.
+        names = envelope.names(self.operation(case), bodies.sent(record.exchange))
         at = record.atoms.index(case.id)
-        code = changes.select(entries[at], outcome.code) if at < len(entries) else []
+        entry = told.get(names[at]) if isinstance(told, dict) and at < len(names) else None
+        code = changes.select(entry, outcome.code)
         return f"{answer.value} (code {code[0][1]})" if code else answer.value
 
     def fate(self, index: int, case: Case) -> Answer:

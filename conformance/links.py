@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -16,9 +17,9 @@ def query(exchange: Exchange, relation: str) -> str:
     Only the query is taken: where a request goes is not the endpoint's to say.
     """
     header = exchange.response.header("link") if exchange.response else ""
-    for part in header.split(","):
-        target, _, attributes = part.strip().partition(">")
-        words = attributes.replace(" ", "").replace('"', "").lower().split(";")
-        if target.startswith("<") and f"rel={relation}" in words:
-            return urlencode(parse_qsl(urlsplit(target[1:]).query, keep_blank_values=True))
+    # Commas part links, and may stand inside their addresses too.
+    for target, attributes in re.findall(r"<([^>]*)>([^<]*)", header):
+        relations = re.search(r';\s*rel\s*=\s*"?([^";,]*)', attributes, re.IGNORECASE)
+        if relations and relation in relations[1].lower().split():
+            return urlencode(parse_qsl(urlsplit(target).query, keep_blank_values=True))
     return ""

@@ -70,7 +70,6 @@ class Waiting:
     def once_more(self) -> bool:
         """Pause before another try; False when the time is up."""
         if self.waited() + self._pause > self.bound:
-            self.patience.in_vain = True
             return False
         self.patience.pause(self._pause)
         self._pause = min(self._pause * 1.5, _LONGEST_PAUSE_S)

@@ -6,22 +6,20 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance import checking, plan, values
-from conformance.answers import Answer, classify, fates
-from conformance.batches import PLAIN, Composed, Composer
-from conformance.errors import PackError
+from conformance import plan, values
+from conformance.answers import Answer, fates
+from conformance.batches import PLAIN, Composed, Composer, Unmade
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.model import Case, Expect, Record
 from conformance.reader import Reader
 from conformance.sender import Run, Sender, Settings, in_flight, status
 from conformance.spend import told
-from conformance.values import NotSaid, Past
+from conformance.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from conformance.model import Exchange, Json
     from conformance.suite import Suite
     from conformance.transport import Transport
 
@@ -46,6 +44,7 @@ class Runner:
         self._sender = Sender(suite, transport, settings, progress)
         self._guard = Guard(self._operation, self._composer, self._sender, transport, suite.authorization[1:])
         self._reader = Reader(suite, self._composer, self._sender, settings.token)
+        self._steps = Steps(suite, self._composer, self._sender)
         self._width = self._sender.width
         # Statuses such as 404 that were shown in this run to speak of the body.
         self._explained: set[int] = set()
@@ -84,9 +83,15 @@ class Runner:
         by_order = self._operation.mixed_batch == "per-order"
         if not by_order and size > 1 and len(todo.atoms) > 1 and not self._all_or_nothing(todo, size):
             size = 1
-        for pack in _chunks(self._made(todo.atoms), size):
+        send = self._pack_of_fates if by_order else self._pack
+        for pack in _chunks(todo.atoms, size):
             if self._sender.room_for(len(pack), [atom.id for atom in pack]):
-                (self._pack_of_fates if by_order else self._pack)(pack, "p")
+                try:
+                    send(pack, "p")
+                except Unmade:
+                    # Raised before anything of the pack was sent.
+                    if made := self._made(pack):
+                        send(made, "p")
             self._control_if_due()
         if todo.atoms:
             self._control()
@@ -97,7 +102,7 @@ class Runner:
         for atom in atoms:
             try:
                 self._composer.orders([atom], "try", self._sender.now())
-            except (ValueError, PackError) as error:
+            except Unmade as error:
                 self._sender.run.not_run[atom.id] = f"not sent: it cannot be made for this account: {error}"
             else:
                 made.append(atom)
@@ -204,7 +209,7 @@ class Runner:
                 planned = sum(each.orders for each in sendable)
                 if self._sender.room_for(planned + case.orders, [case.id]):
                     sendable.append(case)
-            tasks = [partial(self._case, case, self._sender.next_unit()) for case in sendable]
+            tasks = [partial(self._steps.run, case, self._sender.next_unit()) for case in sendable]
             at_once = False
             for case, records in zip(sendable, in_flight(tasks, width), strict=True):
                 self._sender.keep(records)
@@ -214,59 +219,6 @@ class Runner:
                 self._confirm()
             else:
                 self._control_if_due()
-
-    def _case(self, case: Case, number: int) -> list[Record]:
-        if case.parallel:
-            composed = self._composed(case)
-            sends = [
-                partial(self._sender.send, made, "case", number, index, at_once=True)
-                for index, made in enumerate(composed)
-            ]
-            return in_flight(sends, len(sends))
-        first: Json = None
-        records: list[Record] = []
-        for index, step in enumerate(case.steps):
-            before = checking.past(each.exchange for each in records)
-            now = self._sender.now()
-            try:
-                made = self._composer.step(case, index, "", now, first=first, past=before)
-            except NotSaid:
-                # The judge finds the step missing.
-                break
-            except (ValueError, PackError) as error:
-                self._sender.run.not_run[case.id] = f"not sent: it cannot be made for this account: {error}"
-                break
-            first = made.orders[0] if first is None and made.orders else first
-            if step.wait == "settled":
-                self._sender.patience.settle()
-            until = partial(self._holds, case, index, before) if step.wait == "until" else None
-            records.append(self._sender.send(made, "case", number, index, until))
-            if case.stages(index) and self._sender.answer(records[-1]) is not Answer.ACCEPTED:
-                break
-        return records
-
-    def _composed(self, case: Case) -> list[Composed]:
-        first: Json = None
-        composed: list[Composed] = []
-        for index in range(len(case.steps)):
-            made = self._composer.step(case, index, "", self._sender.now(), first=first)
-            first = made.orders[0] if first is None and made.orders else first
-            composed.append(made)
-        return composed
-
-    def _holds(self, case: Case, index: int, before: Past, exchange: Exchange) -> bool:
-        """Whether the answer to a step is what the case waits for."""
-        step, operation = case.steps[index], self._suite.provider.operation(exchange.operation)
-        accepted = classify(operation, exchange) is Answer.ACCEPTED
-        wanted = case.wanted(index)
-        if wanted is Expect.OBSERVE:
-            return accepted
-        if accepted is not (wanted is Expect.ACCEPT):
-            return False
-        # What this very step was answered can be recalled too.
-        now = checking.past([exchange])
-        past = Past((*before.sent, *now.sent), (*before.answers, *now.answers))
-        return not checking.failures(step.checks, operation, exchange, past, self._suite.account)
 
     def _unexpected(self, case: Case, records: list[Record]) -> bool:
         """Note ambiguous answers for a second try; whether a control is called for at once."""

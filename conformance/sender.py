@@ -126,9 +126,12 @@ class Sender:
         while self._not_yet(exchange, until) and waiting.once_more():
             earlier.append(replace(exchange, id=f"{name}~{len(earlier) + 1}"))
             exchange = self._carry(composed, name, lane)
-        if until is None and earlier and self._not_yet(exchange, None):
+        if self._not_yet(exchange, until):
             # An endpoint that never comes round is not waited for again and again.
-            self._temporary_left = 0.0
+            if until is None:
+                self._temporary_left = 0.0
+            else:
+                self.patience.in_vain = True
         answer = classify(operation, exchange)
         charge = charged(operation, exchange) if answer is Answer.ACCEPTED else None
         if answer in (Answer.REFUSED, Answer.AMBIGUOUS):
@@ -173,7 +176,6 @@ class Sender:
             # Reading proves nothing about refusals, nor does it need a control beside it.
             if record.exchange.operation == self._suite.provider.main.id:
                 self.since_control = 0 if record.purpose == "control" else self.since_control + 1
-            if record.exchange.operation == self._suite.provider.main.id:
                 told = fates(self._suite.provider.main, record.exchange, record.orders)
                 self.run.orders_created += told.count(Answer.ACCEPTED)
             if self._progress:

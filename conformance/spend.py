@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, cast
 
 from conformance import bodies, changes
-from conformance.batches import Composer
+from conformance.batches import Composer, Unmade
 from conformance.errors import UserError
 from conformance.model import Expect
 from conformance.rules.answers import amount
@@ -126,13 +126,16 @@ def planned(suite: Suite, todo: Plan) -> dict[str, str]:
         return {}
     for atom in todo.atoms:
         if atom.expect is not Expect.REFUSE:
-            total += cost(operation, suite.account, composer.orders([atom], "", now).orders)
+            try:
+                total += cost(operation, suite.account, composer.orders([atom], "", now).orders)
+            except Unmade:
+                continue
     for case in todo.singles:
         first: Json = None
         for index in range(len(case.steps)):
             try:
                 composed = composer.step(case, index, "", now, first=first)
-            except NotSaid:
+            except (NotSaid, Unmade):
                 continue
             first = composed.orders[0] if first is None and composed.orders else first
             if composed.operation == operation.id and case.wanted(index) not in (Expect.REFUSE, Expect.DENY):

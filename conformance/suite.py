@@ -13,7 +13,6 @@ from conformance.checks import handmade, mechanical, standing
 from conformance.errors import PackError, nearest
 from conformance.model import Case, Expect, Recipe
 from conformance.orders import OrderMaker
-from conformance.values import NEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,8 +104,7 @@ def _check_values(cases: list[Case], provider: Provider) -> None:
     """Expressions and places that nobody knows are told before anything is sent."""
     form = provider.main.order
     if form:
-        template = {key: value for key, value in form.template.items() if key != NEEDS}
-        _told(f"{provider.folders.schemas}: order.json", template)
+        _told(f"{provider.folders.schemas}: order.json", form.template)
         for pointer in (*form.plain, *form.whole, *(path for path, _ in form.minimal)):
             if not changes.exists(form.template, pointer):
                 raise PackError(f"{provider.folders.schemas}: order.json has no {pointer!r}, which provider.toml names")

@@ -1,11 +1,13 @@
 """An account file with no more than the usual facts is enough: what it lacks is not applicable, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 from harness import NOW
 
-from conformance import providers
+from conformance import plan, providers, spend
 from conformance import suite as suites
-from conformance.model import Account
+from conformance.model import Account, Step
 from conformance.reference.app import Endpoint, credentials
 from conformance.reference.behaviour import healthy
 from conformance.reference.inprocess import AppTransport, patience
@@ -83,3 +85,25 @@ def test_usual_facts_are_enough(name, facts, strict, tmp_path):
     bad = {name: each for name, each in run.judgements.items() if each.verdict in ("violation", "inconclusive")}
     assert bad == {}
     assert build(run, Target("reference", Options(name), suite, None, ""))["verdict"] == "conformant"
+
+
+@pytest.mark.parametrize("name", ["atlast", "centra"])
+def test_a_case_that_cannot_be_made_says_so_and_stops_no_other(name):
+    """Packed with others, or on its own: what a change is about may be missing from the orders of an account."""
+    pack = providers.load(name)
+    facts, secrets = providers.reference_account(pack), credentials(pack)
+    made = suites.build(pack, facts, secrets)
+    packed = next(each for each in made.cases if each.expect == "accept" and each.steps[0].change and each.sends)
+    alone = next(each for each in made.cases if each.expect == "refuse" and each.sends and each.steps[0].names == ())
+    lame = Step(change=({"op": "remove", "path": "/nobody/knows"},))
+    cases = [replace(each, steps=(lame,)) if each in (packed, alone) else each for each in made.cases]
+    suite = replace(made, cases=tuple(cases))
+    app = Endpoint(pack, facts, healthy(pack), clock=lambda: NOW).app()
+    transport = AppTransport(app, pack.main.base_path, Vault(secrets))
+    run = Runner(suite, transport, Settings(1, "facts1", instant=NOW, patience=patience)).run(list(suite.by_id))
+    bad = {each: run.judgements[each] for each in suite.by_id if run.judgements[each].verdict == "inconclusive"}
+    assert {packed.id, alone.id} <= set(bad)
+    assert all("cannot be made for this account" in bad[each].reason for each in (packed.id, alone.id))
+    # Nothing else is lost but what reads or needs just these.
+    assert len(bad) <= 4
+    assert spend.planned(suite, plan.make(suite, list(suite.by_id))) == {}

@@ -29,7 +29,7 @@ LAYERS = (
     ("spend",),
     ("evidence", "sender"),
     ("scenario",),
-    ("judge", "guard", "reader"),
+    ("judge", "guard", "reader", "steps"),
     ("runner",),
     ("cassettes", "reference"),
     ("target",),

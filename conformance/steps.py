@@ -1,0 +1,82 @@
+"""Steps: the requests of one case, each made from what the ones before it were answered."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from conformance import checking
+from conformance.answers import Answer, classify
+from conformance.batches import Unmade
+from conformance.model import Expect
+from conformance.sender import in_flight
+from conformance.values import NotSaid, Past
+
+if TYPE_CHECKING:
+    from conformance.batches import Composed, Composer
+    from conformance.model import Case, Exchange, Json, Record
+    from conformance.sender import Sender
+    from conformance.suite import Suite
+
+
+class Steps:
+    """Sends the cases of one run, each with all its steps. Safe to use from several threads."""
+
+    def __init__(self, suite: Suite, composer: Composer, sender: Sender) -> None:
+        self._suite = suite
+        self._composer = composer
+        self._sender = sender
+
+    def run(self, case: Case, number: int) -> list[Record]:
+        """Send the steps of a case in their order, or at once; those that cannot be sent end it."""
+        if case.parallel:
+            composed = self._composed(case)
+            sends = [
+                partial(self._sender.send, made, "case", number, index, at_once=True)
+                for index, made in enumerate(composed)
+            ]
+            return in_flight(sends, len(sends))
+        first: Json = None
+        records: list[Record] = []
+        for index, step in enumerate(case.steps):
+            before = checking.past(each.exchange for each in records)
+            now = self._sender.now()
+            try:
+                made = self._composer.step(case, index, "", now, first=first, past=before)
+            except NotSaid:
+                # The judge finds the step missing.
+                break
+            except Unmade as error:
+                self._sender.run.not_run[case.id] = f"not sent: it cannot be made for this account: {error}"
+                break
+            first = made.orders[0] if first is None and made.orders else first
+            if step.wait == "settled":
+                self._sender.patience.settle()
+            until = partial(self._holds, case, index, before) if step.wait == "until" else None
+            records.append(self._sender.send(made, "case", number, index, until))
+            if case.stages(index) and self._sender.answer(records[-1]) is not Answer.ACCEPTED:
+                break
+        return records
+
+    def _composed(self, case: Case) -> list[Composed]:
+        first: Json = None
+        composed: list[Composed] = []
+        for index in range(len(case.steps)):
+            made = self._composer.step(case, index, "", self._sender.now(), first=first)
+            first = made.orders[0] if first is None and made.orders else first
+            composed.append(made)
+        return composed
+
+    def _holds(self, case: Case, index: int, before: Past, exchange: Exchange) -> bool:
+        """Whether the answer to a step is what the case waits for."""
+        step, operation = case.steps[index], self._suite.provider.operation(exchange.operation)
+        accepted = classify(operation, exchange) is Answer.ACCEPTED
+        wanted = case.wanted(index)
+        if wanted is Expect.OBSERVE:
+            return accepted
+        if accepted is not (wanted is Expect.ACCEPT):
+            return False
+        # What this very step was answered can be recalled too.
+        now = checking.past([exchange])
+        past = Past((*before.sent, *now.sent), (*before.answers, *now.answers))
+        return not checking.failures(step.checks, operation, exchange, past, self._suite.account)
