@@ -58,14 +58,11 @@ class Whole:
     @cached_property
     def refused(self) -> list[Record]:
         """Refusals of cases that had to be refused for their body."""
-        cases = self.suite.by_id
-        return [
-            record
-            for record, answer in self._main()
-            if answer is Answer.REFUSED
-            and (case := cases.get(record.case)) is not None
-            and case.wanted(record.step) is Expect.REFUSE
-        ]
+        return [each for each, answer in self._main() if answer is Answer.REFUSED and self._had_to_be_refused(each)]
+
+    def _had_to_be_refused(self, record: Record) -> bool:
+        case = self.suite.by_id.get(record.case)
+        return case is not None and case.wanted(record.step) is Expect.REFUSE
 
     @cached_property
     def disguised(self) -> list[Record]:
@@ -79,7 +76,11 @@ class Whole:
     @cached_property
     def confirmed(self) -> list[Record]:
         """Refusals with a status that may speak of something else, met twice between accepted controls."""
-        return [each for each, answer in self._main() if answer is Answer.AMBIGUOUS and each.purpose == "confirm"]
+        return [
+            each
+            for each, answer in self._main()
+            if answer is Answer.AMBIGUOUS and each.purpose == "confirm" and self._had_to_be_refused(each)
+        ]
 
     @cached_property
     def ledger(self) -> ledger.Ledger:
