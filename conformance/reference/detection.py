@@ -26,6 +26,8 @@ from conformance.scrub import Vault
 from conformance.target import DEFAULT_SEED, instant_of, token_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from conformance.model import Json
     from conformance.reference.behaviour import Behaviour
     from conformance.runner import Run
@@ -133,9 +135,10 @@ def measure(provider: str, requirement: str) -> list[Row]:
     return rows
 
 
-def measure_all(provider: str, jobs: int = 1) -> list[Row]:
-    """The rows of every fault of a provider, with so many requirements measured at a time."""
-    names = list(dict.fromkeys(each.requirement for each in faults.of(providers.load(provider)).values()))
+def measure_all(provider: str, jobs: int = 1, only: Collection[str] = ()) -> list[Row]:
+    """The rows of every fault of a provider (or of these requirements), so many requirements measured at a time."""
+    known = dict.fromkeys(each.requirement for each in faults.of(providers.load(provider)).values())
+    names = [each for each in known if not only or each in only]
     # Fresh processes: forking one that has threads is not safe.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         return [row for rows in pool.map(measure, [provider] * len(names), names) for row in rows]
