@@ -40,6 +40,7 @@ class Evidence:
             for atom in {*record.atoms, record.case} - {""}:
                 self.of[atom].append(index)
         self._controls = [index for index, each in enumerate(records) if each.purpose == "control"]
+        self._pulses = [index for index, each in enumerate(records) if each.purpose == "pulse"]
         self.whole = standing.Whole(suite, records, self.answers, token)
         self.groups: dict[str, list[Answer]] = defaultdict(list)
         for case in suite.cases:
@@ -77,10 +78,13 @@ class Evidence:
         return None
 
     def bracketed(self, index: int) -> bool:
-        """Whether the controls before and after an exchange were accepted."""
+        """Whether the controls before and after an exchange were accepted, and those that overlapped with others."""
         after = bisect_left(self._controls, index)
         around = self._controls[max(after - 1, 0) : after + 1]
-        return len(around) > 1 and all(self.answers[each] is Answer.ACCEPTED for each in around)
+        if len(around) < 2:
+            return False
+        among = self._pulses[bisect_left(self._pulses, around[0]) : bisect_left(self._pulses, around[1])]
+        return all(self.answers[each] is Answer.ACCEPTED for each in (*around, *among))
 
     def confirmed(self, case: Case, index: int) -> bool:
         """Whether an ambiguous status came back a second time between accepted controls."""

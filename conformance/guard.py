@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from conformance.answers import Answer, describe
 from conformance.batches import PLAIN
+from conformance.memory import INTERRUPTED
 from conformance.orders import Plain
 from conformance.plan import Atom
 from conformance.sender import status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.batches import Composer
     from conformance.model import Record
     from conformance.operations import Operation
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 # A control stands at least this often between other requests.
 CONTROL_EVERY = 50
 _PAUSE_S = 1.0
+# Seconds to wait before another control where one got no answer: trouble on the way is no verdict on the endpoint.
+_PAUSES = (0.1, 0.5, 2.0, 5.0)
+_TROUBLE = (Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED)
 # Tokens expire; an endpoint that fails more often than this is not being tested but endured.
 _MAX_LAPSES = 20
 # Tried in this order when the plain batch is refused.
@@ -60,13 +66,14 @@ class Guard:
         self._transport = transport
         self._good_until = 0
         self._lapses = 0
+        self._shaken = False
 
     def open(self) -> Record:
         """The first control that was accepted. Raises Stop when no plain valid batch is."""
-        record = self._control()
+        record = self._answered()
         answer = self._sender.answer(record)
         if answer is Answer.AMBIGUOUS and status(record) in (404, 405) and self._transport.other_base():
-            self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
+            self._set_aside()
             record = self._control()
             answer = self._sender.answer(record)
         if status(record) in (401, 403) and self._alternatives:
@@ -87,24 +94,60 @@ class Guard:
         """
         if self._sender.since_control == 0:
             return []
-        if not self._sender.room_for(0, []):
-            raise Stop("as many orders as --max-orders allows were created")
-        record = self._control()
+        record = self._answered()
         if self._sender.answer(record) is Answer.ACCEPTED:
+            shaken, self._shaken = self._shaken, False
+            if shaken:
+                return self._lost()
             self._good_until = len(self._sender.run.records)
             return []
         renewed = status(record) in (401, 403) and self._transport.renew_credentials()
         if not renewed:
             time.sleep(_PAUSE_S)
-        again = self._control()
+        again = self._answered()
         answer = self._sender.answer(again)
         if answer is not Answer.ACCEPTED:
             raise Stop(f"in mid-run {self._advice(again, answer)}")
+        self._shaken = False
         return self._lost()
 
-    def due(self, soon: int) -> bool:
-        """Whether a control has to come before ``soon`` more requests."""
-        return self._sender.since_control >= CONTROL_EVERY - soon
+    def pulse(self) -> Callable[[], list[Record]]:
+        """What sends a control among other requests."""
+        number = self._sender.next_unit()
+        composed = self._composer.orders([Atom("control", PLAIN)], f"u{number}", self._sender.now())
+        return lambda: [self._sender.send(composed, "pulse", number)]
+
+    def felt(self, record: Record) -> bool:
+        """Whether a pulse, the last that was kept, was accepted; one without an answer is set aside."""
+        answer = self._sender.answer(record)
+        if answer in _TROUBLE:
+            self._set_aside()
+        elif answer is not Answer.ACCEPTED:
+            self._shaken = True
+        return answer is Answer.ACCEPTED
+
+    def _answered(self) -> Record:
+        """A control that was answered, or the last of several that were not."""
+        record = self._control()
+        for pause in _PAUSES:
+            trouble = record.exchange.trouble
+            if self._sender.answer(record) not in _TROUBLE or (trouble and trouble.kind in ("connect", "credentials")):
+                break
+            if trouble and trouble.kind == "timeout" and (pause > _PAUSES[0] or not self._good_until):
+                # Two time-outs in a row are as telling as five, and cost less; one is, where nothing was answered yet.
+                break
+            if not self._sender.room_for(0, (), 0):
+                break
+            self._set_aside()
+            if not (trouble and trouble.kind == INTERRUPTED):
+                time.sleep(pause)
+            record = self._control()
+        return record
+
+    def _set_aside(self) -> None:
+        """The last record proves nothing."""
+        records = self._sender.run.records
+        records[-1] = replace(records[-1], purpose="lost", atoms=())
 
     def _lost(self) -> list[Record]:
         """What was not accepted since the last good control, set aside: it proves nothing."""
@@ -119,7 +162,7 @@ class Guard:
                 lost.append(record)
                 records[index] = replace(record, purpose="lost", atoms=(), case="")
         self._good_until = len(records)
-        return [each for each in lost if each.purpose != "control"]
+        return [each for each in lost if each.purpose not in ("control", "pulse")]
 
     def _another(self) -> Answer:
         """
@@ -141,7 +184,7 @@ class Guard:
     def _other_credentials(self, record: Record) -> Record:
         """Try the other documented ways to authenticate that are known, where the first is turned away."""
         for headers in self._alternatives:
-            self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
+            self._set_aside()
             self._composer.authorize(headers)
             record = self._control()
             if status(record) not in (401, 403):
@@ -159,6 +202,8 @@ class Guard:
         )
 
     def _control(self) -> Record:
+        if reason := self._sender.no_room:
+            raise Stop(reason)
         attempt = f"c{len(self._sender.run.records)}"
         composed = self._composer.orders([Atom("control", PLAIN)], attempt, self._sender.now())
         return self._sender.send_and_keep(composed, "control")

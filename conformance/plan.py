@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from conformance.model import Case, Expect, Recipe
+from conformance.model import Case, Expect, Level, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +64,26 @@ def make(suite: Suite, selected: Iterable[str]) -> Plan:
     probe = _probe(suite)
     singles = tuple(case for case in cases if not _packable(case, fates=fates))
     return Plan(tuple(atoms), singles, probe)
+
+
+def by_yield(suite: Suite, todo: Plan) -> Plan:
+    """
+    The plan with those cases first that judge most.
+
+    One refusal of each constraint comes first, then one of each further requirement, and what
+    asks the same thing again later; scenarios and requirements below must come last.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    ranked: list[tuple[tuple[int, int], Case]] = []
+    for case in todo.singles:
+        strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
+        key = (case.operation, case.site or case.requirement.id)
+        about = 0 if case.site and case.operation == suite.provider.main.id else 1 if not case.is_scenario else 2
+        rank = (seen[key], about) if strong else (len(todo.singles), 0)
+        seen[key] += strong
+        ranked.append((rank, case))
+    ranked.sort(key=lambda each: each[0])
+    return replace(todo, singles=tuple(case for _, case in ranked))
 
 
 def _closure(suite: Suite, selected: Iterable[str]) -> set[str]:

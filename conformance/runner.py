@@ -2,111 +2,115 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from conformance import plan, values
-from conformance.answers import Answer, fates
-from conformance.batches import PLAIN, Composed, Composer, Unmade
+from conformance import plan
+from conformance.answers import Answer
+from conformance.batches import Composer
+from conformance.flow import Flow
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
-from conformance.model import Case, Expect, Record
+from conformance.memory import Memory
+from conformance.model import Expect
+from conformance.packing import Packer, interrupted
 from conformance.reader import Reader
-from conformance.sender import Run, Sender, Settings, in_flight, status
+from conformance.sender import Run, Sender, Settings, status
 from conformance.spend import told
 from conformance.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from conformance.flow import Task, Unit
+    from conformance.model import Case, Record
     from conformance.suite import Suite
     from conformance.transport import Transport
 
 __all__ = ["Run", "Runner", "Settings"]
-T = TypeVar("T")
-# Attempts are named by the path of halvings that led to them (p, pa, pab …); a drawn letter gets some more.
-_DRAWS = 3
-_LONGEST_ATTEMPT = 12 + _DRAWS
 _WAITING = 8
 
 
 class Runner:
-    """Runs one suite against one transport."""
+    """Runs one suite against one transport. ``memory`` is what an interrupted run left."""
 
     def __init__(
-        self, suite: Suite, transport: Transport, settings: Settings, progress: Callable[[int, int], None] | None = None
+        self,
+        suite: Suite,
+        transport: Transport,
+        settings: Settings,
+        progress: Callable[[int, int], None] | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._suite = suite
         self._operation = suite.provider.main
         self._settings = settings
         self._composer = Composer(suite, settings.seed, settings.token)
-        self._sender = Sender(suite, transport, settings, progress)
+        self._sender = Sender(suite, transport, settings, progress, memory or Memory())
         self._guard = Guard(self._operation, self._composer, self._sender, transport, suite.authorization[1:])
         self._reader = Reader(suite, self._composer, self._sender, settings.token)
-        self._steps = Steps(suite, self._composer, self._sender)
-        self._width = self._sender.width
+        self.steps = Steps(suite, self._composer, self._sender)
+        self._flow = Flow(self._sender, self._guard, self._check)
         # Statuses such as 404 that were shown in this run to speak of the body.
-        self._explained: set[int] = set()
-        self._doubtful: list[tuple[Case, int]] = []
+        self.explained: set[int] = set()
+        self.doubtful: list[tuple[Case, int]] = []
+        self._packer = Packer(suite, self._composer, self._sender, self._reader, self.doubtful)
+        self._repeats = 0
 
     def run(self, selected: Iterable[str]) -> Run:
-        """Execute the plan for the selected cases and judge them."""
+        """Execute the plan for the selected cases and judge them. Ctrl-C ends it early, and no verdict is lost."""
         names = tuple(selected)
         run = self._sender.begin(names)
         todo = plan.make(self._suite, names)
-        self._sender.expected = todo.requests(self._operation.pack_size if self._settings.pack else 1)
+        size = self._operation.pack_size if self._settings.pack else 1
+        if self._settings.budget:
+            todo = plan.by_yield(self._suite, todo)
+        self._sender.expected = todo.requests(size)
         try:
-            self._reader.watch(self._guard.open())
-            self._accepted(todo)
-            self._singles(todo.singles)
-            self._control()
-            self._confirm()
+            self._execute(todo, size)
         except Stop as stop:
             run.stopped = str(stop)
-        if run.orders_created:
-            self._reader.sweep()
-            if self._settings.clean_up:
-                self._reader.clean_up()
+        except KeyboardInterrupt:
+            run.stopped, run.interrupted = "it was interrupted", True
         run.spent = told(self._sender.purse.spent)
+        if self._settings.budget:
+            self._leave_out(run)
         reason = f"not sent: {run.stopped}" if run.stopped else "not sent"
         run.not_run |= dict.fromkeys(self._unsent(todo), reason)
         run.judgements = judge(self._suite, run.records, run.not_run, self._settings.token)
         run.finished_at = self._sender.now()
         return run
 
-    # Orders that must be taken
+    def _execute(self, todo: plan.Plan, size: int) -> None:
+        """Send the plan, read back what is stored, and clean up, also after having stopped early."""
+        try:
+            self._reader.watch(self._guard.open())
+            packs = deque(self._packs(todo, size))
+            if self._sender.width == 1:
+                self._flow.run(packs, 1)
+                if packs or todo.atoms:
+                    self._control()
+                packs.clear()
+            self._singles(todo.singles, packs=packs)
+            self._check()
+        except Stop:
+            self._read_back()
+            raise
+        self._read_back()
 
-    def _accepted(self, todo: plan.Plan) -> None:
-        """Several in a batch, once that is known to be sound."""
-        size = self._operation.pack_size if self._settings.pack else 1
+    def _read_back(self) -> None:
+        if self._sender.run.orders_created:
+            self._reader.sweep()
+            if self._settings.clean_up:
+                self._reader.clean_up()
+
+    def _packs(self, todo: plan.Plan, size: int) -> Iterator[Unit]:
+        """Orders that must be taken: several in a batch, once that is known to be sound."""
         by_order = self._operation.mixed_batch == "per-order"
         if not by_order and size > 1 and len(todo.atoms) > 1 and not self._all_or_nothing(todo, size):
             size = 1
-        send = self._pack_of_fates if by_order else self._pack
-        for pack in _chunks(todo.atoms, size):
-            if self._sender.room_for(len(pack), [atom.id for atom in pack]):
-                try:
-                    send(pack, "p")
-                except Unmade:
-                    # Raised before anything of the pack was sent.
-                    if made := self._made(pack):
-                        send(made, "p")
-            self._control_if_due()
-        if todo.atoms:
-            self._control()
-
-    def _made(self, atoms: Sequence[plan.Atom]) -> list[plan.Atom]:
-        """The atoms that orders can be made of; the others are noted as not sent, with the reason."""
-        made: list[plan.Atom] = []
-        for atom in atoms:
-            try:
-                self._composer.orders([atom], "try", self._sender.now())
-            except Unmade as error:
-                self._sender.run.not_run[atom.id] = f"not sent: it cannot be made for this account: {error}"
-            else:
-                made.append(atom)
-        return made
+        yield from self._packer.units(todo.atoms, size)
 
     def _all_or_nothing(self, todo: plan.Plan, size: int) -> bool:
         """Whether one bad order at the end of a full pack takes the good ones with it."""
@@ -114,150 +118,50 @@ class Runner:
             return False
         good = min(size, self._operation.batch_max) - 1
         step = replace(todo.probe.steps[0], slots=(*["good"] * good, "changed"))
-        composed = self._composer.step(replace(todo.probe, steps=(step,)), 0, "probe", self._sender.now())
-        record = self._sender.send_and_keep(replace(composed, atoms=(), case=""), "probe")
+        for attempt in ("probe", "prober"):
+            composed = self._composer.step(replace(todo.probe, steps=(step,)), 0, attempt, self._sender.now())
+            record = self._sender.send_and_keep(replace(composed, atoms=(), case=""), "probe")
+            if self._sender.answer(record) is not Answer.NONE:
+                break
         return self._sender.answer(record) is Answer.REFUSED
 
-    def _pack(self, atoms: Sequence[plan.Atom], attempt: str) -> None:
-        """Send atoms together; a refused pack is halved, with fresh ids, until the culprits stand alone."""
-        atoms, attempt, composed = self._unclaimed(atoms, attempt)
-        if not atoms:
-            return
-        record = self._sender.send_and_keep(composed, "pack")
-        answer = self._sender.answer(record)
-        if len(atoms) > 1 and answer in (Answer.REFUSED, Answer.FAILED, Answer.AMBIGUOUS):
-            half = len(atoms) // 2
-            self._pack(atoms[:half], f"{attempt}a")
-            self._pack(atoms[half:], f"{attempt}b")
-        elif answer is Answer.AMBIGUOUS and atoms[0].id in self._suite.by_id:
-            self._doubtful.append((self._suite.case(atoms[0].id), 0))
-        elif answer is Answer.REFUSED and values.draws_letter(atoms[0].change) and len(attempt) < _LONGEST_ATTEMPT:
-            # Perhaps an earlier run used that letter, and the endpoint minds: the next attempt draws another.
-            self._pack(atoms, f"{attempt:x<{_LONGEST_ATTEMPT - _DRAWS}}x")
-
-    def _pack_of_fates(self, atoms: Sequence[plan.Atom], attempt: str) -> None:
-        """
-        Send atoms together where each has a fate of its own, with a control among them.
-
-        Without the control's acceptance, or without a fate for each, the refusals beside prove
-        nothing: then the pack is halved. What was refused and should not be is tried once more alone.
-        """
-        composed = self._composer.orders([*atoms, plan.Atom("control", PLAIN)], attempt, self._sender.now())
-        record = self._sender.send_and_keep(composed, "pack")
-        told = fates(self._operation, record.exchange, len(record.atoms))
-        if told[-1] is not Answer.ACCEPTED or Answer.UNTOLD in told:
-            if len(atoms) > 1:
-                self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
-                half = len(atoms) // 2
-                self._pack_of_fates(atoms[:half], f"{attempt}a")
-                self._pack_of_fates(atoms[half:], f"{attempt}b")
-            elif told[-1] is not Answer.ACCEPTED and atoms[0].id in self._suite.by_id:
-                # Perhaps it is the control that the bad order took with it: alone, it is judged by the controls around.
-                self._sender.run.records[-1] = replace(record, purpose="lost", atoms=())
-                self._alone(atoms[0], f"{attempt}x")
-            return
-        for atom, fate in zip(atoms, told, strict=False):
-            if atom.expect is Expect.ACCEPT and fate is not Answer.ACCEPTED and len(atoms) > 1:
-                self._alone(atom, f"{attempt}x")
-
-    def _alone(self, atom: plan.Atom, attempt: str) -> None:
-        record = self._sender.send_and_keep(self._composer.orders([atom], attempt, self._sender.now()), "pack")
-        if self._sender.answer(record) in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED, Answer.AMBIGUOUS):
-            if self._sender.answer(record) is Answer.AMBIGUOUS and atom.id in self._suite.by_id:
-                self._doubtful.append((self._suite.case(atom.id), 0))
-            self._control()
-
-    def _unclaimed(self, atoms: Sequence[plan.Atom], attempt: str) -> tuple[Sequence[plan.Atom], str, Composed]:
-        """
-        A batch in which no drawn identifier is one that the account already has an order under.
-
-        Identifiers carry the run's token; those that a case makes too short for it are looked
-        up first, since sending them again would change somebody's order.
-        """
-        keys = self._operation.order.key if self._operation.order else ()
-        composed = self._composer.orders(atoms, attempt, self._sender.now())
-        for _ in range(_DRAWS):
-            claimed = [
-                atom.id
-                for atom, order in zip(atoms, composed.orders, strict=False)
-                if any(each.get("path") in keys and each.get("value") == "@letter" for each in atom.change)
-                and not self._reader.is_free(order)
-            ]
-            if not claimed:
-                return atoms, attempt, composed
-            attempt += "y"
-            composed = self._composer.orders(atoms, attempt, self._sender.now())
-        self._sender.run.not_run |= dict.fromkeys(claimed, "not sent: the account has an order under each id tried")
-        atoms = [atom for atom in atoms if atom.id not in claimed]
-        return atoms, attempt, self._composer.orders(atoms, attempt, self._sender.now())
-
-    # Cases on their own
-
-    def _singles(self, cases: Sequence[Case]) -> None:
-        """As many in flight as is allowed, with controls between them."""
+    def _singles(self, cases: Sequence[Case], attempt: str = "", packs: Iterable[Unit] = ()) -> None:
+        """Cases on their own, and packs before them: as many in flight as is allowed."""
+        width = self._sender.width
         if self._sender.patience.longest:
             # Where storage takes time, cases that wait for it wait together.
             waiting = [case for case in cases if any(step.wait for step in case.steps)]
-            self._in_windows(waiting, max(self._width, _WAITING))
+            self._flow.run(self._queue(waiting, attempt), max(width, _WAITING))
             cases = [case for case in cases if case not in waiting]
-        self._in_windows(cases, self._width)
+        self._flow.run(self._queue(cases, attempt, packs), width)
 
-    def _in_windows(self, cases: Sequence[Case], width: int) -> None:
-        for window in _chunks(cases, width):
-            sendable: list[Case] = []
-            for case in window:
-                planned = sum(each.orders for each in sendable)
-                if self._sender.room_for(planned + case.orders, [case.id]):
-                    sendable.append(case)
-            tasks = [partial(self._steps.run, case, self._sender.next_unit()) for case in sendable]
-            at_once = False
-            for case, records in zip(sendable, in_flight(tasks, width), strict=True):
-                self._sender.keep(records)
-                at_once |= self._unexpected(case, records)
-            if at_once:
-                self._control()
-                self._confirm()
-            else:
-                self._control_if_due()
-
-    def _unexpected(self, case: Case, records: list[Record]) -> bool:
-        """Note ambiguous answers for a second try; whether a control is called for at once."""
-        at_once = False
-        for record in records:
-            answer = self._sender.answer(record)
-            if answer is Answer.AMBIGUOUS and case.expect not in (Expect.DENY, Expect.OBSERVE):
-                if len(case.steps) == 1:
-                    self._doubtful.append((case, record.step))
-                at_once |= status(record) not in self._explained
-            elif answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED):
-                at_once = True
-            elif answer is Answer.REFUSED:
-                at_once |= case.expect is Expect.ACCEPT
-        return at_once
+    def _queue(self, cases: Sequence[Case], attempt: str, packs: Iterable[Unit] = ()) -> deque[Unit]:
+        return deque([*packs, *(Single(self, self._sender, case, attempt) for case in cases)])
 
     # Controls
 
     def _control(self) -> None:
-        """A control; what was lost before it is sent again."""
+        """A control; what was lost before it is sent again, with other identifiers: it may have arrived."""
         lost = self._guard.check()
         names = dict.fromkeys(name for each in lost for name in (*each.atoms, each.case) if name in self._suite.by_id)
         if names:
-            self._doubtful = [each for each in self._doubtful if each[0].id not in names]
-            self._singles([self._suite.case(name) for name in names])
+            self.doubtful[:] = [each for each in self.doubtful if each[0].id not in names]
+            self._repeats += 1
+            self._singles([self._suite.case(name) for name in names], f"r{self._repeats}")
 
-    def _control_if_due(self) -> None:
-        if self._guard.due(self._width):
-            self._control()
-            self._confirm()
-
-    def _confirm(self) -> None:
-        """Send what met 401, 403, 404 or 405 once more, between accepted controls."""
-        doubtful, self._doubtful = self._doubtful, []
+    def _check(self) -> None:
+        """A control, and once more what met 401, 403, 404 or 405, between accepted controls."""
+        self._control()
+        doubtful = self.doubtful[:]
+        self.doubtful.clear()
         for case, step in doubtful:
-            composed = self._composer.step(case, step, "again", self._sender.now())
-            self._explained.add(status(self._sender.send_and_keep(composed, "confirm", step)))
+            if self._sender.room_for(case.orders, ()):
+                composed = self._composer.step(case, step, "again", self._sender.now())
+                self.explained.add(status(self._sender.send_and_keep(composed, "confirm", step)))
         if doubtful:
             self._control()
+
+    # What was not sent
 
     def _unsent(self, todo: plan.Plan) -> Iterator[str]:
         run = self._sender.run
@@ -266,7 +170,60 @@ class Runner:
             if name not in sent and name not in run.not_run and name in self._suite.by_id:
                 yield name
 
+    def _leave_out(self, run: Run) -> None:
+        """Cases that the budget had no room for were not selected after all, nor those that look at them."""
+        sent = {name for record in run.records for name in (*record.atoms, record.case)}
+        out = {name: why for name, why in run.left_out.items() if name in self._suite.by_id and name not in sent}
+        for case in self._suite.cases:
+            missing = [name for name in case.reads if name in out]
+            if missing and case.id in run.selected:
+                out[case.id] = out[missing[0]]
+        groups = {self._suite.by_id[name].group for name in out} - {""}
+        for case in self._suite.cases:
+            if case.group in groups and case.expect is Expect.CONSISTENT and case.id in run.selected:
+                out.setdefault(case.id, "left out: others of its group were")
+        run.left_out = {name: out[name] for name in run.selected if name in out}
+        run.selected = tuple(name for name in run.selected if name not in run.left_out)
 
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+
+class Single:
+    """One case with its steps, as a unit of the flow."""
+
+    def __init__(self, runner: Runner, sender: Sender, case: Case, attempt: str) -> None:
+        self._runner = runner
+        self._sender = sender
+        self._case = case
+        self._attempt = attempt
+
+    @property
+    def weight(self) -> tuple[int, int]:
+        """The orders it may create, and its steps."""
+        return self._case.orders, len(self._case.steps)
+
+    def begin(self, orders: int, requests: int) -> Task | None:
+        """What sends its steps, where there is room."""
+        own_orders, own_requests = self.weight
+        if not self._sender.room_for(orders + own_orders, [self._case.id], requests + own_requests):
+            return None
+        number = self._sender.next_unit()
+        return lambda: self._runner.steps.run(self._case, number, self._attempt)
+
+    def done(self, records: list[Record], queue: deque[Unit]) -> bool:
+        """Note ambiguous answers for a second try; whether a control is called for at once."""
+        case, at_once = self._case, False
+        if any(interrupted(each) for each in records):
+            kept = self._sender.run.records
+            kept[len(kept) - len(records) :] = [replace(each, purpose="lost", atoms=(), case="") for each in records]
+            queue.appendleft(Single(self._runner, self._sender, case, f"{self._attempt}i"))
+            return False
+        for record in records:
+            answer = self._sender.answer(record)
+            if answer is Answer.AMBIGUOUS and case.expect not in (Expect.DENY, Expect.OBSERVE):
+                if len(case.steps) == 1:
+                    self._runner.doubtful.append((case, record.step))
+                at_once |= status(record) not in self._runner.explained
+            elif answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED):
+                at_once = True
+            elif answer is Answer.REFUSED:
+                at_once |= case.expect is Expect.ACCEPT
+        return at_once

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from conformance import ledger, refusals
 from conformance.answers import Answer, classify, fates
+from conformance.memory import INTERRUPTED, Memory
 from conformance.model import Exchange, Judgement, Record, Trouble
 from conformance.patience import Patience
 from conformance.spend import Purse, charged, cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from conformance.batches import Composed
@@ -33,7 +34,8 @@ class Settings:
     How a run is done.
 
     ``instant`` stops the clock, for endpoints whose clock is stopped too; ``patience`` makes
-    the run's own way of waiting.
+    the run's own way of waiting. ``budget`` bounds the requests apart from reading back and
+    clean-up; 0 is no bound. ``started_at`` is set for a run that was interrupted before.
     """
 
     seed: int
@@ -44,6 +46,8 @@ class Settings:
     instant: datetime | None = None
     clean_up: bool = True
     patience: Callable[[], Patience] = Patience
+    budget: int = 0
+    started_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -64,21 +68,35 @@ class Run:
     control: str = "plain"
     stopped: str = ""
     finished_at: datetime | None = None
+    # Whether somebody pressed Ctrl-C: what was answered until then is judged all the same.
+    interrupted: bool = False
+    # Cases for which the budget had no room, with the reason.
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Sender:
     """Sends for one run and keeps its records."""
 
     def __init__(
-        self, suite: Suite, transport: Transport, settings: Settings, progress: Callable[[int, int], None] | None
+        self,
+        suite: Suite,
+        transport: Transport,
+        settings: Settings,
+        progress: Callable[[int, int], None] | None,
+        memory: Memory,
     ) -> None:
         self._suite = suite
+        self._memory = memory
         self._transport = transport
         self._settings = settings
         self._progress = progress
         self._unit = 0
         self.expected = 0
         self.since_control = 0
+        form = suite.provider.read_back
+        self._aside = {form.list, form.one, form.delete} if form else set[str]()
+        # Requests that the budget counts, those that are planned and under way included.
+        self.counted = 0
         self.width = max(settings.concurrency, 1)
         # Cases that wait may be at work together; no more requests are on their way than were asked for.
         self._lanes = threading.Semaphore(self.width)
@@ -89,7 +107,7 @@ class Sender:
 
     def begin(self, selected: tuple[str, ...]) -> Run:
         """A fresh run; everything sent from now on belongs to it."""
-        self.run = Run(self._suite, self._settings, selected, self.now())
+        self.run = Run(self._suite, self._settings, selected, self._settings.started_at or self.now())
         return self.run
 
     def next_unit(self) -> int:
@@ -115,17 +133,46 @@ class Sender:
         is as it should be, within the run's patience. ``at_once`` requests wait for no lane.
         """
         name = f"x{number:04d}" + (f".{step + 1}" if step else "")
-        earlier: list[Exchange] = []
         operation = self._suite.provider.operation(composed.operation)
         price = cost(operation, self._suite.account, ledger.orders_in(operation, composed.request.body or b""))
-        if not self.purse.take(price):
-            return self._record(composed, purpose, step, self._unaffordable(composed, name), ())
-        lane = nullcontext() if at_once else self._lanes
+        record = self._memory.recall(name)
+        if not self.purse.take(price) and record is None:
+            return self._record(composed, purpose, step, self._unsent(composed, name, *self._unaffordable), ())
+        if record is None and self._memory.broken_off(name) and composed.request.method == "POST":
+            why = "the run was interrupted while this was under way: whether it arrived is not known"
+            record = self._record(composed, purpose, step, self._unsent(composed, name, INTERRUPTED, why), ())
+        elif record is None:
+            self._memory.begin(name)
+            came = self._carried(composed, name, until, nullcontext() if at_once else self._lanes)
+            record = self._record(composed, purpose, step, *came)
+            self._memory.keep(record)
+        self._settle(record, price, until)
+        return record
+
+    def recalls(self, number: int, step: int) -> bool:
+        """Whether a request was answered before this run was interrupted, so that nothing needs waiting for."""
+        return self._memory.recall(f"x{number:04d}" + (f".{step + 1}" if step else "")) is not None
+
+    def _carried(
+        self,
+        composed: Composed,
+        name: str,
+        until: Callable[[Exchange], bool] | None,
+        lane: AbstractContextManager[object],
+    ) -> tuple[Exchange, tuple[Exchange, ...]]:
+        """Carry a request, again while it is answered "not yet"; what came last, and before that."""
+        earlier: list[Exchange] = []
         exchange = self._carry(composed, name, lane)
         waiting = self.patience.tries(self._temporary_left if until is None else self.patience.bound())
         while self._not_yet(exchange, until) and waiting.once_more():
             earlier.append(replace(exchange, id=f"{name}~{len(earlier) + 1}"))
             exchange = self._carry(composed, name, lane)
+        return exchange, tuple(earlier)
+
+    def _settle(self, record: Record, price: Counter[str], until: Callable[[Exchange], bool] | None) -> None:
+        """Learn from an answer how patient to be, and what was charged."""
+        exchange = record.exchange
+        operation = self._suite.provider.operation(exchange.operation)
         if self._not_yet(exchange, until):
             # An endpoint that never comes round is not waited for again and again.
             if until is None:
@@ -137,7 +184,6 @@ class Sender:
         if answer in (Answer.REFUSED, Answer.AMBIGUOUS):
             charge = Counter()
         self.purse.settle(price, price if charge is None else charge)
-        return self._record(composed, purpose, step, exchange, tuple(earlier))
 
     def _record(
         self, composed: Composed, purpose: str, step: int, exchange: Exchange, earlier: tuple[Exchange, ...]
@@ -154,11 +200,13 @@ class Sender:
             earlier,
         )
 
-    def _unaffordable(self, composed: Composed, name: str) -> Exchange:
-        detail = (
-            f"not sent: the run would spend more than the account's max_spend = {self._suite.account.get('max_spend')}"
-        )
-        return Exchange(name, composed.operation, composed.request, self.now(), 0.0, trouble=Trouble("money", detail))
+    @property
+    def _unaffordable(self) -> tuple[str, str]:
+        limit = self._suite.account.get("max_spend")
+        return "money", f"not sent: the run would spend more than the account's max_spend = {limit}"
+
+    def _unsent(self, composed: Composed, name: str, kind: str, why: str) -> Exchange:
+        return Exchange(name, composed.operation, composed.request, self.now(), 0.0, trouble=Trouble(kind, why))
 
     def _carry(self, composed: Composed, name: str, lane: AbstractContextManager[object]) -> Exchange:
         with lane:
@@ -178,6 +226,8 @@ class Sender:
                 self.since_control = 0 if record.purpose == "control" else self.since_control + 1
                 told = fates(self._suite.provider.main, record.exchange, record.orders)
                 self.run.orders_created += told.count(Answer.ACCEPTED)
+            if record.exchange.operation not in self._aside:
+                self.counted += 1 + len(record.earlier)
             if self._progress:
                 self._progress(len(self.run.records), self.expected)
 
@@ -189,17 +239,36 @@ class Sender:
         self.keep([record])
         return record
 
-    def room_for(self, orders: int, names: list[str]) -> bool:
+    def room_for(self, orders: int, names: Iterable[str], requests: int = 1) -> bool:
         """
-        Whether so many more orders may be created; otherwise the named cases are noted as not run.
+        Whether so many more orders and requests may be sent; otherwise the named cases are noted as not run.
 
-        One order more is kept back: without the control behind them, refusals prove nothing.
+        Room for one control is kept back: without the control behind them, refusals prove nothing.
         """
-        limit = self._settings.max_orders
-        if not limit or self.run.orders_created + orders + 1 <= limit:
-            return True
-        self.run.not_run |= dict.fromkeys(names, f"not sent: it could create more than --max-orders={limit} orders")
-        return False
+        limit, budget = self._settings.max_orders, self._settings.budget
+        if limit and self.run.orders_created + orders + 1 > limit:
+            self.run.not_run |= dict.fromkeys(names, f"not sent: it could create more than --max-orders={limit} orders")
+            return False
+        if budget and self.counted + requests + 1 > budget:
+            self.run.left_out |= dict.fromkeys(names, left_out(budget))
+            return False
+        return True
+
+    @property
+    def no_room(self) -> str:
+        """Why not even a control may be sent any more, or an empty text."""
+        limit, budget = self._settings.max_orders, self._settings.budget
+        if limit and self.run.orders_created + 1 > limit:
+            return "as many orders as --max-orders allows were created"
+        if budget and self.counted + 1 > budget:
+            return f"as many requests as --budget={budget} allows were sent"
+        return ""
+
+    def learned(self, seconds: float) -> None:
+        """An order became readable after so long, or after the time that an interrupted run had noted."""
+        seconds = self._memory.saw if self._memory.saw is not None else seconds
+        self._memory.learned(seconds)
+        self.patience.saw(seconds)
 
     def answer(self, record: Record) -> Answer:
         """What the answer of a record means."""
@@ -213,6 +282,11 @@ class Sender:
 def status(record: Record) -> int:
     """The status of a record's answer; 0 without one."""
     return record.exchange.response.status if record.exchange.response else 0
+
+
+def left_out(budget: int) -> str:
+    """Why a case was not sent."""
+    return f"left out: --budget={budget}"
 
 
 def in_flight(tasks: Sequence[Callable[[], T]], width: int) -> list[T]:

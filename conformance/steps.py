@@ -27,10 +27,14 @@ class Steps:
         self._composer = composer
         self._sender = sender
 
-    def run(self, case: Case, number: int) -> list[Record]:
-        """Send the steps of a case in their order, or at once; those that cannot be sent end it."""
+    def run(self, case: Case, number: int, attempt: str = "") -> list[Record]:
+        """
+        Send the steps of a case in their order, or at once; those that cannot be sent end it.
+
+        Another ``attempt`` has other identifiers.
+        """
         if case.parallel:
-            composed = self._composed(case)
+            composed = self._composed(case, attempt)
             sends = [
                 partial(self._sender.send, made, "case", number, index, at_once=True)
                 for index, made in enumerate(composed)
@@ -42,7 +46,7 @@ class Steps:
             before = checking.past(each.exchange for each in records)
             now = self._sender.now()
             try:
-                made = self._composer.step(case, index, "", now, first=first, past=before)
+                made = self._composer.step(case, index, attempt, now, first=first, past=before)
             except NotSaid:
                 # The judge finds the step missing.
                 break
@@ -50,7 +54,7 @@ class Steps:
                 self._sender.run.not_run[case.id] = f"not sent: it cannot be made for this account: {error}"
                 break
             first = made.orders[0] if first is None and made.orders else first
-            if step.wait == "settled":
+            if step.wait == "settled" and not self._sender.recalls(number, index):
                 self._sender.patience.settle()
             until = partial(self._holds, case, index, before) if step.wait == "until" else None
             records.append(self._sender.send(made, "case", number, index, until))
@@ -58,11 +62,11 @@ class Steps:
                 break
         return records
 
-    def _composed(self, case: Case) -> list[Composed]:
+    def _composed(self, case: Case, attempt: str) -> list[Composed]:
         first: Json = None
         composed: list[Composed] = []
         for index in range(len(case.steps)):
-            made = self._composer.step(case, index, "", self._sender.now(), first=first)
+            made = self._composer.step(case, index, attempt, self._sender.now(), first=first)
             first = made.orders[0] if first is None and made.orders else first
             composed.append(made)
         return composed
