@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from conformance.answers import Answer, describe
 from conformance.batches import PLAIN
-from conformance.memory import INTERRUPTED
 from conformance.orders import Plain
 from conformance.plan import Atom
 from conformance.sender import status
@@ -114,7 +113,9 @@ class Guard:
     def pulse(self) -> Callable[[], list[Record]]:
         """What sends a control among other requests."""
         number = self._sender.next_unit()
-        composed = self._composer.orders([Atom("control", PLAIN)], f"u{number}", self._sender.now())
+        composed = self._composer.orders(
+            [Atom("control", PLAIN)], self._sender.memory.attempt(f"u{number}"), self._sender.now()
+        )
         return lambda: [self._sender.send(composed, "pulse", number)]
 
     def felt(self, record: Record) -> bool:
@@ -139,8 +140,7 @@ class Guard:
             if not self._sender.room_for(0, (), 0):
                 break
             self._set_aside()
-            if not (trouble and trouble.kind == INTERRUPTED):
-                time.sleep(pause)
+            time.sleep(pause)
             record = self._control()
         return record
 
@@ -204,7 +204,7 @@ class Guard:
     def _control(self) -> Record:
         if reason := self._sender.no_room:
             raise Stop(reason)
-        attempt = f"c{len(self._sender.run.records)}"
+        attempt = self._sender.memory.attempt(f"c{len(self._sender.run.records)}")
         composed = self._composer.orders([Atom("control", PLAIN)], attempt, self._sender.now())
         return self._sender.send_and_keep(composed, "control")
 

@@ -83,8 +83,14 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
     operation = suite.provider.main
     ledger = Ledger()
     ids: dict[str, Key] = {}
+    taken: list[str] = []
     for record in records:
         exchange = record.exchange
+        if record.purpose != "clean-up":
+            # What an earlier part of the run took away in its end cannot be there any more.
+            for name in taken:
+                ledger.accepted.pop(ids.get(name, ()), None)
+            taken.clear()
         answer = classify(suite.provider.operation(exchange.operation), exchange)
         if exchange.operation == operation.id:
             orders = [each for each in sent_orders(operation, exchange) if is_ours(operation, each, token)]
@@ -97,7 +103,9 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
             name = exchange.request.path.rpartition("/")[2]
             ledger.created.pop(name, None)
             # What the run takes away in the end was stored all the same.
-            if record.purpose != "clean-up":
+            if record.purpose == "clean-up":
+                taken.append(name)
+            else:
                 ledger.accepted.pop(ids.get(name, ()), None)
     return ledger
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 from conformance import values
 from conformance.answers import Answer, fates
 from conformance.batches import PLAIN, Unmade
-from conformance.memory import INTERRUPTED
 from conformance.model import Expect
 from conformance.plan import Atom
 
@@ -49,7 +48,7 @@ class Packer:
     def units(self, atoms: Sequence[Atom], size: int) -> list[Pack]:
         """The packs of atoms, each in its turn."""
         kind = FatesPack if self.operation.mixed_batch == "per-order" else Pack
-        return [kind(self, chunk, "p") for chunk in chunks(atoms, size)]
+        return [kind(self, chunk, self.sender.memory.attempt("p")) for chunk in chunks(atoms, size)]
 
     def made(self, atoms: Sequence[Atom]) -> list[Atom]:
         """The atoms that orders can be made of; the others are noted as not sent, with the reason."""
@@ -129,10 +128,7 @@ class Pack:
         [record] = records
         answer = self._sender.answer(record)
         atoms, attempt = self.atoms, self._attempt
-        if interrupted(record):
-            self._set_aside(record.exchange.id)
-            self._next(queue, atoms, f"{attempt}r")
-        elif len(atoms) > 1 and answer in (Answer.REFUSED, Answer.FAILED, Answer.AMBIGUOUS):
+        if len(atoms) > 1 and answer in (Answer.REFUSED, Answer.FAILED, Answer.AMBIGUOUS):
             self._halve(queue, record.exchange.id)
         elif answer is Answer.AMBIGUOUS and atoms[0].id in self._packer.suite.by_id:
             self._packer.doubtful.append((self._packer.suite.case(atoms[0].id), 0))
@@ -176,10 +172,6 @@ class FatesPack(Pack):
     def done(self, records: list[Record], queue: deque[Unit]) -> bool:
         """Each order's fate; alone again where that is in doubt."""
         [record] = records
-        if interrupted(record):
-            self._set_aside(record.exchange.id)
-            self._next(queue, self.atoms, f"{self._attempt}r")
-            return False
         told = fates(self._packer.operation, record.exchange, len(record.atoms))
         if told[-1] is not Answer.ACCEPTED or Answer.UNTOLD in told:
             if len(self.atoms) > 1:
@@ -209,23 +201,13 @@ class Alone(Pack):
     def _composed(self) -> Composed:
         return self._packer.composer.orders(self.atoms, self._attempt, self._sender.now())
 
-    def done(self, records: list[Record], queue: deque[Unit]) -> bool:
+    def done(self, records: list[Record], _queue: deque[Unit]) -> bool:
         """Whether trouble calls for a control at once."""
         [record] = records
         answer = self._sender.answer(record)
-        if interrupted(record):
-            self._set_aside(record.exchange.id)
-            self._next(queue, self.atoms, f"{self._attempt}r")
-            return False
         if answer is Answer.AMBIGUOUS and self.atoms[0].id in self._packer.suite.by_id:
             self._packer.doubtful.append((self._packer.suite.case(self.atoms[0].id), 0))
         return answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED, Answer.AMBIGUOUS)
-
-
-def interrupted(record: Record) -> bool:
-    """Whether a request was under way when an earlier part of this run ended."""
-    trouble = record.exchange.trouble
-    return trouble is not None and trouble.kind == INTERRUPTED
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.model import Case, Expect, Level, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from conformance.model import Operations
     from conformance.suite import Suite
@@ -42,6 +42,13 @@ class Plan:
     singles: tuple[Case, ...]
     probe: Case | None
 
+    def without(self, settled: Collection[str]) -> Plan:
+        """The plan of what is left when some cases and twins are settled."""
+        if not settled:
+            return self
+        atoms = tuple(each for each in self.atoms if each.id not in settled)
+        return replace(self, atoms=atoms, singles=tuple(each for each in self.singles if each.id not in settled))
+
     @property
     def orders(self) -> int:
         """How many orders the endpoint may create for the planned cases, controls apart."""
@@ -70,20 +77,62 @@ def by_yield(suite: Suite, todo: Plan) -> Plan:
     """
     The plan with those cases first that judge most.
 
-    One refusal of each constraint comes first, then one of each further requirement, and what
-    asks the same thing again later; scenarios and requirements below must come last.
+    One refusal of each constraint at each place comes first, and what else asks the same
+    thing again later; then other requirements, scenarios, and requirements below must.
     """
-    seen: Counter[tuple[str, str]] = Counter()
+    by_hand = _by_hand(suite)
+    seen: Counter[tuple[str, ...]] = Counter()
     ranked: list[tuple[tuple[int, int], Case]] = []
-    for case in todo.singles:
+    # A null shows both that a type is not looked at, and that nulls are let through.
+    for case in sorted(todo.singles, key=lambda case: (len(case.steps), not _sends_null(case))):
+        key = _question(suite, case, by_hand)
         strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
-        key = (case.operation, case.site or case.requirement.id)
-        about = 0 if case.site and case.operation == suite.provider.main.id else 1 if not case.is_scenario else 2
-        rank = (seen[key], about) if strong else (len(todo.singles), 0)
+        rank = (seen[key], _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
         seen[key] += strong
         ranked.append((rank, case))
-    ranked.sort(key=lambda each: each[0])
+    ranked.sort(key=lambda each: (each[0], each[1].rank))
     return replace(todo, singles=tuple(case for _, case in ranked))
+
+
+def _by_hand(suite: Suite) -> Counter[str]:
+    """How many constraints of each requirement are tried by nothing but its cases made by hand."""
+    tried = {case.site for case in suite.cases if case.expect is Expect.REFUSE}
+    return Counter(
+        each.requirement.id
+        for each in suite.catalogue.sites
+        if each.site.key not in tried and each.site.keyword != "optional" and each.refuse_side in ("", "by-hand")
+    )
+
+
+def _question(suite: Suite, case: Case, by_hand: Counter[str]) -> tuple[str, ...]:
+    """What a case asks: cases with an equal question find the same faults, or nearly."""
+    what = case.site
+    path, _, keyword = what.rpartition(" ")
+    if (
+        keyword == "type"
+        and not _sends_null(case)
+        and any(each.site.key == f"{path} enum" for each in suite.catalogue.sites)
+    ):
+        # Whatever has another type is no member of the list either.
+        what = f"{path} enum"
+    if not what:
+        many = by_hand[case.requirement.id] > 1
+        what = " ".join([case.requirement.id, *(str(each["path"]) for each in case.steps[-1].change if many)])
+    return case.operation, what, str(case.wanted(len(case.steps) - 1))
+
+
+def _kind(suite: Suite, case: Case, by_hand: Counter[str]) -> int:
+    """Constraints first, then other single requests, then scenarios; other operations last."""
+    if case.operation != suite.provider.main.id:
+        return 3
+    if case.site or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):
+        return 0
+    return 2 if len(case.steps) > 1 else 1
+
+
+def _sends_null(case: Case) -> bool:
+    change = case.steps[0].change
+    return bool(change) and change[-1].get("op") == "replace" and change[-1].get("value", "") in (None, "@null")
 
 
 def _closure(suite: Suite, selected: Iterable[str]) -> set[str]:

@@ -53,7 +53,7 @@ class Reader:
 
         record = self._sender.send_and_keep(composed, "watch", until=shown)
         if shown(record.exchange):
-            self._sender.learned(patience.ticks() - started if record.earlier else 0.0)
+            patience.saw(patience.ticks() - started if record.earlier else 0.0)
             self._first = order
         else:
             patience.hopeless = True

@@ -14,7 +14,7 @@ from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.memory import Memory
 from conformance.model import Expect
-from conformance.packing import Packer, interrupted
+from conformance.packing import Packer
 from conformance.reader import Reader
 from conformance.sender import Run, Sender, Settings, status
 from conformance.spend import told
@@ -47,7 +47,8 @@ class Runner:
         self._operation = suite.provider.main
         self._settings = settings
         self._composer = Composer(suite, settings.seed, settings.token)
-        self._sender = Sender(suite, transport, settings, progress, memory or Memory())
+        self._memory = memory or Memory()
+        self._sender = Sender(suite, transport, settings, progress, self._memory)
         self._guard = Guard(self._operation, self._composer, self._sender, transport, suite.authorization[1:])
         self._reader = Reader(suite, self._composer, self._sender, settings.token)
         self.steps = Steps(suite, self._composer, self._sender)
@@ -62,10 +63,12 @@ class Runner:
         """Execute the plan for the selected cases and judge them. Ctrl-C ends it early, and no verdict is lost."""
         names = tuple(selected)
         run = self._sender.begin(names)
-        todo = plan.make(self._suite, names)
+        todo = plan.make(self._suite, names).without(self._memory.settled)
         size = self._operation.pack_size if self._settings.pack else 1
         if self._settings.budget:
             todo = plan.by_yield(self._suite, todo)
+            # Larger packs are halved more often where something is wrong, and cost less where nothing is.
+            size = self._operation.batch_max if size > 1 else 1
         self._sender.expected = todo.requests(size)
         try:
             self._execute(todo, size)
@@ -87,12 +90,11 @@ class Runner:
         try:
             self._reader.watch(self._guard.open())
             packs = deque(self._packs(todo, size))
-            if self._sender.width == 1:
+            if self._sender.width == 1 and not self._settings.budget:
                 self._flow.run(packs, 1)
-                if packs or todo.atoms:
+                if todo.atoms:
                     self._control()
-                packs.clear()
-            self._singles(todo.singles, packs=packs)
+            self._singles(todo.singles, self._memory.attempt(""), packs)
             self._check()
         except Stop:
             self._read_back()
@@ -118,7 +120,7 @@ class Runner:
             return False
         good = min(size, self._operation.batch_max) - 1
         step = replace(todo.probe.steps[0], slots=(*["good"] * good, "changed"))
-        for attempt in ("probe", "prober"):
+        for attempt in map(self._memory.attempt, ("probe", "once more")):
             composed = self._composer.step(replace(todo.probe, steps=(step,)), 0, attempt, self._sender.now())
             record = self._sender.send_and_keep(replace(composed, atoms=(), case=""), "probe")
             if self._sender.answer(record) is not Answer.NONE:
@@ -147,7 +149,7 @@ class Runner:
         if names:
             self.doubtful[:] = [each for each in self.doubtful if each[0].id not in names]
             self._repeats += 1
-            self._singles([self._suite.case(name) for name in names], f"r{self._repeats}")
+            self._singles([self._suite.case(name) for name in names], self._memory.attempt(f"r{self._repeats}"))
 
     def _check(self) -> None:
         """A control, and once more what met 401, 403, 404 or 405, between accepted controls."""
@@ -156,7 +158,7 @@ class Runner:
         self.doubtful.clear()
         for case, step in doubtful:
             if self._sender.room_for(case.orders, ()):
-                composed = self._composer.step(case, step, "again", self._sender.now())
+                composed = self._composer.step(case, step, self._memory.attempt("again"), self._sender.now())
                 self.explained.add(status(self._sender.send_and_keep(composed, "confirm", step)))
         if doubtful:
             self._control()
@@ -206,16 +208,16 @@ class Single:
         if not self._sender.room_for(orders + own_orders, [self._case.id], requests + own_requests):
             return None
         number = self._sender.next_unit()
-        return lambda: self._runner.steps.run(self._case, number, self._attempt)
+        return lambda: self._sent(number)
 
-    def done(self, records: list[Record], queue: deque[Unit]) -> bool:
+    def _sent(self, number: int) -> list[Record]:
+        records = self._runner.steps.run(self._case, number, self._attempt)
+        self._sender.memory.done(self._case.id)
+        return records
+
+    def done(self, records: list[Record], _queue: deque[Unit]) -> bool:
         """Note ambiguous answers for a second try; whether a control is called for at once."""
         case, at_once = self._case, False
-        if any(interrupted(each) for each in records):
-            kept = self._sender.run.records
-            kept[len(kept) - len(records) :] = [replace(each, purpose="lost", atoms=(), case="") for each in records]
-            queue.appendleft(Single(self._runner, self._sender, case, f"{self._attempt}i"))
-            return False
         for record in records:
             answer = self._sender.answer(record)
             if answer is Answer.AMBIGUOUS and case.expect not in (Expect.DENY, Expect.OBSERVE):

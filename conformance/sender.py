@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from conformance import ledger, refusals
 from conformance.answers import Answer, classify, fates
-from conformance.memory import INTERRUPTED, Memory
-from conformance.model import Exchange, Judgement, Record, Trouble
+from conformance.model import Exchange, Judgement, Record, Request, Trouble
 from conformance.patience import Patience
 from conformance.spend import Purse, charged, cost
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from conformance.batches import Composed
+    from conformance.memory import Memory
     from conformance.suite import Suite
     from conformance.transport import Transport
 
@@ -35,7 +35,7 @@ class Settings:
 
     ``instant`` stops the clock, for endpoints whose clock is stopped too; ``patience`` makes
     the run's own way of waiting. ``budget`` bounds the requests apart from reading back and
-    clean-up; 0 is no bound. ``started_at`` is set for a run that was interrupted before.
+    clean-up; 0 is no bound.
     """
 
     seed: int
@@ -47,7 +47,6 @@ class Settings:
     clean_up: bool = True
     patience: Callable[[], Patience] = Patience
     budget: int = 0
-    started_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -86,11 +85,11 @@ class Sender:
         memory: Memory,
     ) -> None:
         self._suite = suite
-        self._memory = memory
+        self.memory = memory
         self._transport = transport
         self._settings = settings
         self._progress = progress
-        self._unit = 0
+        self._unit = memory.last_unit
         self.expected = 0
         self.since_control = 0
         form = suite.provider.read_back
@@ -106,8 +105,14 @@ class Sender:
         self.run: Run
 
     def begin(self, selected: tuple[str, ...]) -> Run:
-        """A fresh run; everything sent from now on belongs to it."""
-        self.run = Run(self._suite, self._settings, selected, self._settings.started_at or self.now())
+        """A run; everything sent from now on belongs to it, and whatever an earlier part of it had sent."""
+        self.run = Run(self._suite, self._settings, selected, self.memory.started_at or self.now())
+        for record in self.memory.records:
+            price = self._price(record.exchange.operation, record.exchange.request)
+            self.purse.take(price)
+            self._settle(record, price, None)
+            self._count(record)
+        self.run.records = list(self.memory.records)
         return self.run
 
     def next_unit(self) -> int:
@@ -133,25 +138,21 @@ class Sender:
         is as it should be, within the run's patience. ``at_once`` requests wait for no lane.
         """
         name = f"x{number:04d}" + (f".{step + 1}" if step else "")
-        operation = self._suite.provider.operation(composed.operation)
-        price = cost(operation, self._suite.account, ledger.orders_in(operation, composed.request.body or b""))
-        record = self._memory.recall(name)
-        if not self.purse.take(price) and record is None:
-            return self._record(composed, purpose, step, self._unsent(composed, name, *self._unaffordable), ())
-        if record is None and self._memory.broken_off(name) and composed.request.method == "POST":
-            why = "the run was interrupted while this was under way: whether it arrived is not known"
-            record = self._record(composed, purpose, step, self._unsent(composed, name, INTERRUPTED, why), ())
-        elif record is None:
-            self._memory.begin(name)
-            came = self._carried(composed, name, until, nullcontext() if at_once else self._lanes)
-            record = self._record(composed, purpose, step, *came)
-            self._memory.keep(record)
+        price = self._price(composed.operation, composed.request)
+        if not self.purse.take(price):
+            limit = self._suite.account.get("max_spend")
+            trouble = Trouble("money", f"not sent: the run would spend more than the account's max_spend = {limit}")
+            exchange = Exchange(name, composed.operation, composed.request, self.now(), 0.0, trouble=trouble)
+            return self._record(composed, purpose, step, exchange, ())
+        came = self._carried(composed, name, until, nullcontext() if at_once else self._lanes)
+        record = self._record(composed, purpose, step, *came)
         self._settle(record, price, until)
+        self.memory.keep(record)
         return record
 
-    def recalls(self, number: int, step: int) -> bool:
-        """Whether a request was answered before this run was interrupted, so that nothing needs waiting for."""
-        return self._memory.recall(f"x{number:04d}" + (f".{step + 1}" if step else "")) is not None
+    def _price(self, operation: str, request: Request) -> Counter[str]:
+        form = self._suite.provider.operation(operation)
+        return cost(form, self._suite.account, ledger.orders_in(form, request.body or b""))
 
     def _carried(
         self,
@@ -200,14 +201,6 @@ class Sender:
             earlier,
         )
 
-    @property
-    def _unaffordable(self) -> tuple[str, str]:
-        limit = self._suite.account.get("max_spend")
-        return "money", f"not sent: the run would spend more than the account's max_spend = {limit}"
-
-    def _unsent(self, composed: Composed, name: str, kind: str, why: str) -> Exchange:
-        return Exchange(name, composed.operation, composed.request, self.now(), 0.0, trouble=Trouble(kind, why))
-
     def _carry(self, composed: Composed, name: str, lane: AbstractContextManager[object]) -> Exchange:
         with lane:
             return self._transport.send(composed.request, composed.operation, name, self.now())
@@ -221,15 +214,18 @@ class Sender:
         """Keep records, in the order of the plan."""
         for record in records:
             self.run.records.append(record)
-            # Reading proves nothing about refusals, nor does it need a control beside it.
-            if record.exchange.operation == self._suite.provider.main.id:
-                self.since_control = 0 if record.purpose == "control" else self.since_control + 1
-                told = fates(self._suite.provider.main, record.exchange, record.orders)
-                self.run.orders_created += told.count(Answer.ACCEPTED)
-            if record.exchange.operation not in self._aside:
-                self.counted += 1 + len(record.earlier)
+            self._count(record)
             if self._progress:
                 self._progress(len(self.run.records), self.expected)
+
+    def _count(self, record: Record) -> None:
+        # Reading proves nothing about refusals, nor does it need a control beside it.
+        if record.exchange.operation == self._suite.provider.main.id:
+            self.since_control = 0 if record.purpose == "control" else self.since_control + 1
+            told = fates(self._suite.provider.main, record.exchange, record.orders)
+            self.run.orders_created += told.count(Answer.ACCEPTED)
+        if record.exchange.operation not in self._aside:
+            self.counted += 1 + len(record.earlier)
 
     def send_and_keep(
         self, composed: Composed, purpose: str, step: int = 0, until: Callable[[Exchange], bool] | None = None
@@ -263,12 +259,6 @@ class Sender:
         if budget and self.counted + 1 > budget:
             return f"as many requests as --budget={budget} allows were sent"
         return ""
-
-    def learned(self, seconds: float) -> None:
-        """An order became readable after so long, or after the time that an interrupted run had noted."""
-        seconds = self._memory.saw if self._memory.saw is not None else seconds
-        self._memory.learned(seconds)
-        self.patience.saw(seconds)
 
     def answer(self, record: Record) -> Answer:
         """What the answer of a record means."""

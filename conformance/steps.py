@@ -54,7 +54,7 @@ class Steps:
                 self._sender.run.not_run[case.id] = f"not sent: it cannot be made for this account: {error}"
                 break
             first = made.orders[0] if first is None and made.orders else first
-            if step.wait == "settled" and not self._sender.recalls(number, index):
+            if step.wait == "settled":
                 self._sender.patience.settle()
             until = partial(self._holds, case, index, before) if step.wait == "until" else None
             records.append(self._sender.send(made, "case", number, index, until))
