@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from conformance import auth, descriptors, operations, resources
 from conformance.errors import PackError, UserError, nearest
 from conformance.model import Account, Json, JsonObject
+from conformance.pace import Rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,10 @@ class Provider:
     revisions: tuple[str, ...]
     revision: str
     production_hosts: tuple[str, ...]
+    sandbox_hosts: tuple[str, ...]
+    # How many requests its own hosts may have to answer at once, and how many in which time.
+    concurrency: int
+    rates: tuple[Rate, ...]
     account_keys: dict[str, JsonObject]
     auth: Auth
     operations: tuple[Operation, ...]
@@ -82,6 +87,11 @@ def load(name: str, revision: str = "") -> Provider:
         revisions=tuple(revisions),
         revision=revision or current,
         production_hosts=tuple(data.get("hosts", {}).get("production", ())),
+        sandbox_hosts=tuple(data.get("hosts", {}).get("sandbox", ())),
+        concurrency=data.get("concurrency", 1),
+        rates=tuple(
+            Rate(each["requests"], each["seconds"], tuple(each.get("methods", ()))) for each in data.get("rate", ())
+        ),
         account_keys=data.get("account", {}),
         auth=auth.auth(data["auth"]),
         operations=known,

@@ -54,18 +54,31 @@ def check_endpoint(url: str) -> str:
     return url.rstrip("/")
 
 
+def knows(provider: Provider, url: str) -> bool:
+    """Whether the pack names the host of an endpoint."""
+    return _is_among(_host(url), (*provider.production_hosts, *provider.sandbox_hosts))
+
+
+def _host(url: str) -> str:
+    # A name may end in the dot of the root and is the same host.
+    return (urlsplit(url).hostname or "").rstrip(".")
+
+
+def _is_among(host: str, hosts: tuple[str, ...]) -> bool:
+    return any(host == each.lstrip(".") or host.endswith(f".{each.lstrip('.')}") for each in hosts)
+
+
 def permit(provider: Provider, url: str, allowed: frozenset[str]) -> None:
     """
     Whether a run may touch this endpoint at all.
 
     Raises UserError naming the effects that ``--allow`` lacks.
     """
-    # A name may end in the dot of the root and is the same host.
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    host = _host(url)
     if is_loopback(host):
         return
     needed = [each for each in EFFECTS if each in provider.main.effects]
-    if any(host == each.lstrip(".") or host.endswith(f".{each.lstrip('.')}") for each in provider.production_hosts):
+    if _is_among(host, provider.production_hosts):
         needed.append("production")
     if not allowed.issuperset(needed):
         why = f"{host} is a production host and the run" if "production" in needed else f"the run on {host}"

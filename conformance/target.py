@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from conformance import credentials, providers, safety, spend, suite
+from conformance import __version__, credentials, journal, providers, safety, spend, suite
 from conformance.errors import UserError
+from conformance.memory import Memory
 from conformance.model import Account
 from conformance.patience import LIMIT_S, Patience
 from conformance.runner import Runner, Settings
@@ -22,7 +23,7 @@ from conformance.transport import HttpTransport
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from conformance.model import JsonObject
+    from conformance.model import Json, JsonObject
     from conformance.providers import Provider
     from conformance.runner import Run
     from conformance.scrub import Vault
@@ -42,7 +43,8 @@ class Options:
     account: str = ""
     revision: str = ""
     seed: int = DEFAULT_SEED
-    concurrency: int = 1
+    # 0: what the pack says of its own hosts, one elsewhere.
+    concurrency: int = 0
     max_rps: float = 0.0
     timeout: float = 30.0
     pack: bool = True
@@ -55,6 +57,12 @@ class Options:
     record_mode: str = ""
     cassettes: str = ""
     max_cassette_age: float | None = None
+    budget: int = 0
+    # The folder of the report, where the journal is written too, and that of a run to take up again.
+    report: str = ""
+    resume: str = ""
+    # The run token, where it is settled already.
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,38 +170,97 @@ def token_of(seed: int) -> str:
 
 
 @contextmanager
-def runner(target: Target, progress: Callable[[int, int], None] | None = None) -> Generator[Runner]:
+def runner(
+    target: Target, progress: Callable[[int, int], None] | None = None, memory: Memory | None = None
+) -> Generator[Runner]:
     """A runner for the target; a reference endpoint lives as long as the context."""
     if target.kind == "reference":
-        with _reference(target, progress) as made:
+        with _reference(target, progress, memory or Memory()) as made:
             yield made
     else:
-        with _live(target, progress) as made:
+        with _live(target, progress, memory or Memory()) as made:
             yield made
 
 
 def run(target: Target, selected: list[str], progress: Callable[[int, int], None] | None = None) -> Run:
-    """Run the selected cases against the target."""
-    with runner(target, progress) as made:
+    """
+    Run the selected cases against the target, or what is left of them in a run that is taken up again.
+
+    Raises UserError where that was about something else.
+    """
+    options = target.options
+    if not options.report:
+        with runner(target, progress) as made:
+            return made.run(selected)
+    from conformance import parts  # noqa: PLC0415  # for those who keep a report
+    from conformance.cassettes.redact import Redactor  # noqa: PLC0415
+
+    before = parts.earlier(options.resume, options.provider) if options.resume else None
+    token = before.get("token") if before else options.token or _token(target)
+    target = replace(target, options=replace(options, token=token))
+    head = _head(target, selected)
+    if before is not None:
+        parts.agree(before.head, head, options.resume)
+    path = before.path if before else Path(options.report) / journal.NAME
+    redactor = Redactor(target.suite.provider, ())
+    with (
+        parts.journaled(path, head, target.suite, redactor.record, before) as memory,
+        runner(target, progress, memory) as made,
+    ):
         return made.run(selected)
 
 
-def _settings(options: Options, token: str, instant: datetime | None) -> Settings:
+def _head(target: Target, selected: list[str]) -> JsonObject:
+    """What a journal says of its run."""
+    options, provider = target.options, target.suite.provider
+    return {
+        "provider": provider.name,
+        "revision": provider.revision,
+        "pack_sha256": provider.folders.digest(),
+        "suite_version": __version__,
+        "kind": target.kind,
+        "url": target.endpoint,
+        "seed": options.seed,
+        "token": options.token,
+        "started_at": instant_of(options.seed).isoformat() if target.kind == "reference" else None,
+        "strict": options.strict,
+        "allowed": cast("Json", sorted(options.allowed)),
+        "account": target.suite.account.facts,
+        "selected": cast("Json", list(selected)),
+    }
+
+
+def _token(target: Target) -> str:
+    """The run token, by which the orders of a run are known."""
+    return token_of(target.options.seed) if target.kind == "reference" else secrets.token_hex(3)
+
+
+def _lanes(target: Target) -> int:
+    """How many requests may be in flight: as asked for, else what the pack says of hosts that it knows."""
+    if target.options.concurrency or not target.endpoint:
+        return target.options.concurrency or 1
+    provider = target.suite.provider
+    return provider.concurrency if safety.knows(provider, target.endpoint) else 1
+
+
+def _settings(target: Target, instant: datetime | None) -> Settings:
+    options = target.options
     # The embedded endpoint forgets everything when it ends: there is nothing to clean up.
     return Settings(
         options.seed,
-        token,
-        options.concurrency,
+        options.token or _token(target),
+        _lanes(target),
         options.pack,
         options.max_orders,
         instant,
         clean_up=instant is None,
         patience=partial(Patience, options.patience),
+        budget=options.budget,
     )
 
 
 @contextmanager
-def _reference(target: Target, progress: Callable[[int, int], None] | None) -> Generator[Runner]:
+def _reference(target: Target, progress: Callable[[int, int], None] | None, memory: Memory) -> Generator[Runner]:
     from conformance.reference import app, behaviour, server  # noqa: PLC0415  # a live run needs no server
     from conformance.scrub import Vault  # noqa: PLC0415
 
@@ -208,16 +275,20 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None) -> G
             url,
             Vault(app.credentials(target.suite.provider), target.suite.provider.secret_members),
             timeout=options.timeout,
-            connections=options.concurrency,
+            connections=_lanes(target),
         )
         try:
-            yield Runner(target.suite, transport, _settings(options, token_of(options.seed), instant), progress)
+            # It has forgotten what the earlier parts of an interrupted run sent: it is told again.
+            for record in memory.records:
+                for each in (*record.earlier, record.exchange):
+                    transport.send(each.request, each.operation, each.id, instant)
+            yield Runner(target.suite, transport, _settings(target, instant), progress, memory)
         finally:
             transport.close()
 
 
 @contextmanager
-def _live(target: Target, progress: Callable[[int, int], None] | None) -> Generator[Runner]:
+def _live(target: Target, progress: Callable[[int, int], None] | None, memory: Memory) -> Generator[Runner]:
     options, provider = target.options, target.suite.provider
     if target.secrets is None:
         raise UserError(f"{provider.name}: no credentials")
@@ -240,12 +311,12 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
         timeout=options.timeout,
         headers=options.headers,
         token=token,
-        connections=options.concurrency,
+        connections=_lanes(target),
         max_rps=options.max_rps,
         bases=bases[1:],
         places=places,
     )
     try:
-        yield Runner(target.suite, transport, _settings(options, secrets.token_hex(3), None), progress)
+        yield Runner(target.suite, transport, _settings(target, None), progress, memory)
     finally:
         transport.close()

@@ -16,7 +16,7 @@ LIMIT = 320
 # Bottom first: a module imports from the layers below its own, and from nothing beside it but its own package.
 # The longest name that fits places a module: ``reference.detection`` stands elsewhere than the rest of ``reference``.
 LAYERS = (
-    ("errors", "model", "formats", "goods", "patience"),
+    ("errors", "model", "formats", "goods", "pace", "patience"),
     ("auth", "bodies", "changes", "links", "people", "resources", "schemas", "scrub"),
     ("descriptors", "drafts", "operations", "rules"),
     ("envelope", "providers", "values"),
@@ -34,6 +34,7 @@ LAYERS = (
     ("packing",),
     ("runner",),
     ("cassettes", "journal", "reference"),
+    ("parts",),
     ("target",),
     ("recorded",),
     ("recorder", "reference.detection", "reference.detection_page", "report"),

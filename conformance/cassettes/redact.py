@@ -50,16 +50,24 @@ class Redactor:
         names = "|".join(map(re.escape, provider.personal_members))
         self._personal = re.compile(rf'"({names})"(\s*:\s*)("(?:[^"\\]|\\.)*"|-?[0-9.]+)') if names else None
         self._ours: set[str] = set()
-        if self._personal:
-            # What we sent ourselves is made up, and is compared with what is read back.
-            for record in records:
-                self._ours.update(
-                    found.decode("utf-8", "replace") for found in _TEXTS.findall(record.exchange.request.body or b"")
-                )
+        for record in records:
+            self._learn(record)
 
     def records(self, records: Sequence[Record]) -> list[Record]:
         """The records without what is secret; those without anything are the same objects."""
         return [self._record(each) for each in records]
+
+    def record(self, record: Record) -> Record:
+        """One record more, of a run that goes on, without what is secret."""
+        self._learn(record)
+        return self._record(record)
+
+    def _learn(self, record: Record) -> None:
+        """What we sent ourselves is made up, and is compared with what is read back."""
+        if self._personal:
+            self._ours.update(
+                found.decode("utf-8", "replace") for found in _TEXTS.findall(record.exchange.request.body or b"")
+            )
 
     def _record(self, record: Record) -> Record:
         exchange = self._exchange(record.exchange)

@@ -60,6 +60,8 @@ class CaseItem(pytest.Item):
         if self.config.getoption("setuponly", False):
             return
         judgement = self.judgement()
+        if reason := self.run.result().left_out.get(self.case.id):
+            raise pytest.skip.Exception(reason, _use_item_location=True)
         if judgement.verdict is Verdict.NOT_APPLICABLE:
             raise pytest.skip.Exception(f"not applicable: {judgement.reason}", _use_item_location=True)
         if judgement.verdict is Verdict.INCONCLUSIVE and not self.run.unrecorded(self.case.id):

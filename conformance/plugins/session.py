@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.runner import collect_one_node
 
-from conformance import recorder, resources
+from conformance import journal, recorder, resources
 from conformance.errors import nearest
 from conformance.model import Verdict
 from conformance.plugins import messages, options, summary
@@ -44,7 +45,13 @@ def install(config: pytest.Config, named: list[str]) -> None:
     if config.args_source != config.ArgsSource.ARGS:
         foreign = []  # a folder's own testpaths do not count
     folder = _report_folder(config)
-    runs = {name: ProviderRun(recorder.prepare(options.settle(config, name)), frozenset(failing)) for name in named}
+    runs = {
+        name: ProviderRun(
+            recorder.prepare(replace(options.settle(config, name), report=_folder_of(folder, name, named))),
+            frozenset(failing),
+        )
+        for name in named
+    }
     wanted_cases = {each.partition("::")[2] for each in own if "::" in each} | set(options.value(config, "case") or ())
     _known_cases(wanted_cases, runs)
     config.args = foreign
@@ -73,7 +80,12 @@ def _known_cases(names: set[str], runs: dict[str, ProviderRun]) -> None:
 
 def _report_folder(config: pytest.Config) -> Path | None:
     """Where reports go. Raises UsageError when no folder can stand there, before anything is sent."""
-    given = options.value(config, "report")
+    given, resumed = options.value(config, "report"), options.value(config, "resume")
+    if given and resumed and Path(given).resolve() != Path(resumed).resolve():
+        raise pytest.UsageError(
+            f"--report={given}: the report of a run that is taken up again goes to --resume={resumed}"
+        )
+    given = given or resumed
     if not given:
         return None
     path = Path(given)
@@ -83,6 +95,13 @@ def _report_folder(config: pytest.Config) -> Path | None:
     if not os.access(there, os.W_OK):
         raise pytest.UsageError(f"--report={given}: {there} cannot be written to")
     return path
+
+
+def _folder_of(folder: Path | None, name: str, named: list[str]) -> str:
+    """Where one provider's report goes, or an empty text."""
+    if folder is None:
+        return ""
+    return str(folder / name if len(named) > 1 else folder)
 
 
 class ProviderRun:
@@ -101,6 +120,9 @@ class ProviderRun:
         """The finished run."""
         if self._run is None:
             self._run = recorder.run(self._made, self.selected, self.progress)
+            if self._run.interrupted:
+                # What was answered until then is told all the same.
+                raise KeyboardInterrupt
         return self._run
 
     @property
@@ -227,10 +249,12 @@ class Session:
         if self._folder is None:
             return
         for name, report in self.reports.items():
-            path = self._folder / name if len(self._runs) > 1 else self._folder
+            path = Path(_folder_of(self._folder, name, list(self._runs)))
             path.mkdir(parents=True, exist_ok=True)
             text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
             (path / "report.json").write_text(text + "\n", encoding="utf-8")
+            if not report["run"]["stopped"]:
+                (path / journal.NAME).unlink(missing_ok=True)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The verdict of each provider, by level, with what was found."""

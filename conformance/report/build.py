@@ -66,6 +66,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "control": run.control,
             "stopped": run.stopped,
             "left": sorted(run.left),
+            "budget": run.settings.budget,
         },
         "account": suite.account.facts,
         "verdict": overall(run, rows, full=full),
@@ -83,7 +84,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
         },
         "requirements": rows,
         "exchanges": {each.id: _exchange(each) for each in exchanges},
-        "not_run": [{"id": name, "reason": run.not_run[name]} for name in sorted(run.not_run)],
+        "not_run": [{"id": name, "reason": why} for name, why in sorted((run.not_run | run.left_out).items())],
     }
 
 
