@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from conformance.model import JsonObject
 
 NAME = "journal.ndjson"
+# What the embedded endpoint has stored, as long as the journal is there.
+STATE = "reference.sqlite"
 FORMAT = "conformance-journal/1"
 
 
@@ -88,6 +90,12 @@ def read(path: Path) -> Journal:
         return _told(rows)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: line {number}: not what a run wrote here: {error}") from None
+
+
+def clear(folder: Path) -> None:
+    """Take away what is kept of a run until it comes to its end."""
+    for path in (folder / NAME, *folder.glob(f"{STATE}*")):
+        path.unlink(missing_ok=True)
 
 
 def mend(path: Path) -> None:

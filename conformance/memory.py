@@ -70,36 +70,50 @@ def remembered(suite: Suite, records: Sequence[Record], done: Collection[str]) -
     """
     records = sorted(records, key=_number)
     answers = [classify(suite.provider.operation(each.exchange.operation), each.exchange) for each in records]
-    good = max(
-        (at for at, each in enumerate(records) if each.purpose == "control" and answers[at] is Answer.ACCEPTED),
-        default=-1,
-    )
+    good = _last_good(records, answers)
     confirmed = {each.case for each in records if each.purpose == "confirm"}
+    unproved: set[str] = set()
+    spoiled: set[int] = set()
+    for at, (record, answer) in enumerate(zip(records, answers, strict=True)):
+        doubtful = answer is Answer.AMBIGUOUS and _wants_answer(suite, record) and record.case not in confirmed
+        late = at > good and answer is not Answer.ACCEPTED
+        if record.purpose == "sweep" or doubtful or late or not _whole(suite, record, answer, done):
+            spoiled.add(at)
+            unproved.add(record.case)
     kept: list[Record] = []
     settled: set[str] = set()
-    for at, (record, answer) in enumerate(zip(records, answers, strict=True)):
-        names = _told(suite, record, answer, done)
-        doubtful = answer is Answer.AMBIGUOUS and _wants_answer(suite, record) and record.case not in confirmed
-        if record.purpose == "sweep" or doubtful or (at > good and answer is not Answer.ACCEPTED) or names is None:
+    for at, record in enumerate(records):
+        if at in spoiled or (record.case and record.case in unproved):
             kept.append(replace(record, purpose="lost", atoms=(), case=""))
         else:
             kept.append(record)
-            settled |= names
+            settled |= {*record.atoms, record.case} - {"", "control"}
     return kept, settled
 
 
-def _told(suite: Suite, record: Record, answer: Answer, done: Collection[str]) -> set[str] | None:
-    """The cases and twins that a record settles; None where it settles nothing because it was broken off."""
+def _last_good(records: Sequence[Record], answers: Sequence[Answer]) -> int:
+    """
+    The index of the last control that was accepted; of the last but one where requests overlapped.
+
+    What had begun before the last of these may have ended after it.
+    """
+    found = [at for at, answer in enumerate(answers) if answer is Answer.ACCEPTED]
+    controls = [at for at in found if records[at].purpose == "control"]
+    pulses = [at for at in found if records[at].purpose == "pulse"]
+    return max([*controls[-1:], *pulses[-2:-1]], default=-1)
+
+
+def _whole(suite: Suite, record: Record, answer: Answer, done: Collection[str]) -> bool:
+    """Whether a record is all that there was to do: every step of a case, every order of a pack with its fate."""
     if record.purpose in ("case", "confirm") and record.case:
-        return {record.case} if record.case in done else None
-    own = {each for each in record.atoms if each not in ("", "control")}
-    if record.purpose != "pack" or len(record.atoms) < 2 or answer in (Answer.ACCEPTED, Answer.NONE):
-        operation = suite.provider.main
-        if record.purpose == "pack" and operation.outcome and operation.outcome.by_name:
-            told = fates(operation, record.exchange, len(record.atoms))
-            return own if Answer.UNTOLD not in told and told[-1] is Answer.ACCEPTED else None
-        return own
-    return None
+        return record.case in done
+    if record.purpose != "pack" or len(record.atoms) < 2:
+        return True
+    operation = suite.provider.main
+    if operation.outcome and operation.outcome.by_name:
+        told = fates(operation, record.exchange, len(record.atoms))
+        return Answer.UNTOLD not in told and told[-1] is Answer.ACCEPTED
+    return answer in (Answer.ACCEPTED, Answer.NONE)
 
 
 def _wants_answer(suite: Suite, record: Record) -> bool:

@@ -83,7 +83,7 @@ def journaled(path: Path, head: JsonObject, suite: Suite, redacted: Any, before:
     """The memory of a run that writes a journal; with the earlier parts of the run where there are any."""
     if before is None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        journal.clear(path.parent)
     else:
         journal.mend(path)
     writer = journal.Writer(path, redacted)

@@ -63,6 +63,8 @@ class Options:
     resume: str = ""
     # The run token, where it is settled already.
     token: str = ""
+    # Where the embedded endpoint keeps its orders, so that a run can be taken up again; in memory otherwise.
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def prepare(options: Options) -> Target:
             account = _account(provider, options.account)
         # The embedded endpoint knows its own credentials, so every case that needs them can run.
         names = tuple(provider.auth.variables)
-        return Target("reference", options, suite.build(provider, account, names), None, "", names)
+        return _taken_up(Target("reference", options, suite.build(provider, account, names), None, "", names))
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
     account = _account(provider, options.account)
@@ -106,7 +108,7 @@ def prepare(options: Options) -> Target:
     names = vault.names
     made = suite.build(provider, account, names, closed)
     _hide_headers(options, provider, vault)
-    return Target("live", options, made, vault, endpoint, names, closed)
+    return _taken_up(Target("live", options, made, vault, endpoint, names, closed))
 
 
 def vault(target: Target) -> Vault:
@@ -183,11 +185,7 @@ def runner(
 
 
 def run(target: Target, selected: list[str], progress: Callable[[int, int], None] | None = None) -> Run:
-    """
-    Run the selected cases against the target, or what is left of them in a run that is taken up again.
-
-    Raises UserError where that was about something else.
-    """
+    """Run the selected cases against the target, or what is left of them in a run that is taken up again."""
     options = target.options
     if not options.report:
         with runner(target, progress) as made:
@@ -197,17 +195,25 @@ def run(target: Target, selected: list[str], progress: Callable[[int, int], None
 
     before = parts.earlier(options.resume, options.provider) if options.resume else None
     token = before.get("token") if before else options.token or _token(target)
-    target = replace(target, options=replace(options, token=token))
-    head = _head(target, selected)
-    if before is not None:
-        parts.agree(before.head, head, options.resume)
     path = before.path if before else Path(options.report) / journal.NAME
+    target = replace(target, options=replace(options, token=token, state=str(path.parent / journal.STATE)))
+    head = _head(target, selected)
     redactor = Redactor(target.suite.provider, ())
     with (
         parts.journaled(path, head, target.suite, redactor.record, before) as memory,
         runner(target, progress, memory) as made,
     ):
         return made.run(selected)
+
+
+def _taken_up(target: Target) -> Target:
+    """The target, after a look whether the run that is to be taken up again was about the same."""
+    if target.options.resume:
+        from conformance import parts  # noqa: PLC0415  # for those who take up a run
+
+        before = parts.earlier(target.options.resume, target.options.provider)
+        parts.agree(before.head, _head(target, []), target.options.resume)
+    return target
 
 
 def _head(target: Target, selected: list[str]) -> JsonObject:
@@ -261,14 +267,19 @@ def _settings(target: Target, instant: datetime | None) -> Settings:
 
 @contextmanager
 def _reference(target: Target, progress: Callable[[int, int], None] | None, memory: Memory) -> Generator[Runner]:
-    from conformance.reference import app, behaviour, server  # noqa: PLC0415  # a live run needs no server
+    from conformance.reference import app, behaviour, server, store  # noqa: PLC0415  # a live run needs no server
     from conformance.scrub import Vault  # noqa: PLC0415
 
     options = target.options
     instant = instant_of(options.seed)
     healthy = behaviour.healthy(target.suite.provider, strict=options.strict)
     endpoint = app.Endpoint(
-        target.suite.provider, target.suite.account, healthy, clock=lambda: instant, delay=options.delay
+        target.suite.provider,
+        target.suite.account,
+        healthy,
+        store.Store(options.state or ":memory:"),
+        clock=lambda: instant,
+        delay=options.delay,
     )
     with server.running(endpoint) as url:
         transport = HttpTransport(
@@ -278,10 +289,6 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None, memo
             connections=_lanes(target),
         )
         try:
-            # It has forgotten what the earlier parts of an interrupted run sent: it is told again.
-            for record in memory.records:
-                for each in (*record.earlier, record.exchange):
-                    transport.send(each.request, each.operation, each.id, instant)
             yield Runner(target.suite, transport, _settings(target, instant), progress, memory)
         finally:
             transport.close()

@@ -254,7 +254,7 @@ class Session:
             text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
             (path / "report.json").write_text(text + "\n", encoding="utf-8")
             if not report["run"]["stopped"]:
-                (path / journal.NAME).unlink(missing_ok=True)
+                journal.clear(path)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The verdict of each provider, by level, with what was found."""

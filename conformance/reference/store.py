@@ -66,6 +66,8 @@ class Store:
     def __init__(self, path: str = ":memory:") -> None:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False)
+        # What was written outlives this process, and that is all that is asked of it.
+        self._db.executescript("pragma journal_mode = wal; pragma synchronous = off;")
         self._db.executescript(_TABLES)
         with self._db:
             self._db.execute("update versions set visible_at = 0 where visible_at < ?", (NEVER,))
