@@ -53,7 +53,8 @@ class Catalogue:
     ``sites`` and ``answers`` in the order of the schemas.
 
     ``cases``, ``faults`` and the ``conditions`` of a requirement (``needs``,
-    ``needs-credentials``, ``when``) are as written in the pack, by its id.
+    ``needs-credentials``, ``when``) are as written in the pack, by its id. ``questions`` are
+    those that are put to every provider, each with the case that answers it.
     """
 
     requirements: tuple[Requirement, ...]
@@ -62,6 +63,7 @@ class Catalogue:
     cases: dict[str, tuple[dict[str, Any], ...]]
     faults: dict[str, tuple[dict[str, Any], ...]]
     conditions: dict[str, dict[str, Any]]
+    questions: dict[str, str]
 
     def requirement(self, name: str) -> Requirement:
         """A requirement by id. Raises PackError with the nearest id."""
@@ -104,7 +106,18 @@ def load(provider: str, revision: str = "") -> Catalogue:
         {row["id"]: tuple(row.get("case", ())) for row in rows},
         {row["id"]: tuple(row.get("fault", ())) for row in rows},
         {row["id"]: {key: row[key] for key in ("needs", "needs-credentials", "when") if key in row} for row in rows},
+        _questions(rows, str(path)),
     )
+
+
+def _questions(rows: list[dict[str, Any]], path: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in rows:
+        for question, local in row.get("questions", {}).items():
+            if question in found:
+                raise PackError(f"{path}: {row['id']}: the question {question!r} is answered by {found[question]} too")
+            found[question] = f"{row['id']}/{local}"
+    return found
 
 
 def _exists(row: dict[str, Any], revision: str) -> bool:

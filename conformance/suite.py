@@ -61,7 +61,7 @@ def build(
     """
     known = catalogue.load(provider.name, provider.revision)
     cases = _cases(provider, known)
-    _check_names(cases, provider)
+    _check_names(cases, provider, known)
     _check_values(cases, provider)
     secrets = set(secrets)
     cases = [_excluded(case, provider, account, secrets, closed or {}) for case in cases]
@@ -88,7 +88,7 @@ def _cases(provider: Provider, known: Catalogue) -> list[Case]:
     return [case for cases in by_requirement.values() for case in cases]
 
 
-def _check_names(cases: list[Case], provider: Provider) -> None:
+def _check_names(cases: list[Case], provider: Provider, known: Catalogue) -> None:
     ids: set[str] = set()
     for case in cases:
         if case.id in ids:
@@ -98,6 +98,9 @@ def _check_names(cases: list[Case], provider: Provider) -> None:
         for name in case.reads:
             if name != "control" and name not in ids:
                 raise PackError(f"{case.id}: reads {name!r}, which is no case; {nearest(name, ids)}")
+    for question, name in known.questions.items():
+        if name not in ids:
+            raise PackError(f"question {question!r} is answered by {name!r}, which is no case; {nearest(name, ids)}")
 
 
 def _check_values(cases: list[Case], provider: Provider) -> None:

@@ -47,6 +47,7 @@ RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {
     "click": "cli",
     "faker": "people",
+    "jinja2": "report",
     "jsonpatch": "changes",
     "jsonschema_rs": "schemas",
     "rich": "cli",
@@ -54,6 +55,7 @@ DOORS = {
     "urllib3": "transport",
     "uvicorn": "reference",
     "vcr": "cassettes.form",
+    "weasyprint": "report.pdf",
     "yaml": "cassettes.form",
 }
 # pytest is not a library here but the house we live in; only the plugin may know it.

@@ -71,6 +71,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
         "account": suite.account.facts,
         "verdict": overall(run, rows, full=full),
         "policy": _policy(run, cases),
+        "questions": dict(sorted(suite.catalogue.questions.items())),
         "counts": {
             "requirements": _count(row["verdict"] for row in rows),
             "cases": _count(str(each.verdict) for each in shown.values()),
@@ -142,6 +143,8 @@ def _case(case: Case, judgement: Judgement, run: Run) -> dict[str, Any]:
         row["twin"] = case.twin
     if case.reading:
         row["reading"] = True
+    if judgement.policy:
+        row["found"] = judgement.policy
     if case.site:
         row["site"] = case.site
     if judgement.reason:
