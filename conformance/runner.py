@@ -13,10 +13,10 @@ from conformance.flow import Flow
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.memory import Memory
-from conformance.model import Expect
+from conformance.model import Expect, Verdict
 from conformance.packing import Packer
 from conformance.reader import Reader
-from conformance.sender import Run, Sender, Settings, status
+from conformance.sender import Run, Sender, Settings, left_out, status
 from conformance.spend import told
 from conformance.steps import Steps
 
@@ -77,11 +77,13 @@ class Runner:
         except KeyboardInterrupt:
             run.stopped, run.interrupted = "it was interrupted", True
         run.spent = told(self._sender.purse.spent)
-        if self._settings.budget:
-            self._leave_out(run)
         reason = f"not sent: {run.stopped}" if run.stopped else "not sent"
         run.not_run |= dict.fromkeys(self._unsent(todo), reason)
+        if self._settings.budget:
+            self._leave_out(run)
         run.judgements = judge(self._suite, run.records, run.not_run, self._settings.token)
+        if run.left_out:
+            self._leave_out_unfounded(run)
         run.finished_at = self._sender.now()
         return run
 
@@ -184,7 +186,23 @@ class Runner:
         for case in self._suite.cases:
             if case.group in groups and case.expect is Expect.CONSISTENT and case.id in run.selected:
                 out.setdefault(case.id, "left out: others of its group were")
-        run.left_out = {name: out[name] for name in run.selected if name in out}
+        self._deselect(run, out)
+
+    def _leave_out_unfounded(self, run: Run) -> None:
+        """What looks at all answers has nothing to look at where the budget had no room for such requests."""
+        why = left_out(self._settings.budget)
+        unfounded = [
+            case.id
+            for case in self._suite.cases
+            if case.standing and run.judgements[case.id].verdict is Verdict.INCONCLUSIVE
+        ]
+        self._deselect(run, run.left_out | dict.fromkeys(unfounded, why))
+
+    @staticmethod
+    def _deselect(run: Run, out: dict[str, str]) -> None:
+        run.left_out |= {name: out[name] for name in run.selected if name in out}
+        run.left_out = {name: why for name, why in run.left_out.items() if name in out}
+        run.not_run = {name: why for name, why in run.not_run.items() if name not in run.left_out}
         run.selected = tuple(name for name in run.selected if name not in run.left_out)
 
 

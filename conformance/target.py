@@ -203,7 +203,10 @@ def run(target: Target, selected: list[str], progress: Callable[[int, int], None
         parts.journaled(path, head, target.suite, redactor.record, before) as memory,
         runner(target, progress, memory) as made,
     ):
-        return made.run(selected)
+        done = made.run(selected)
+        if done.interrupted:
+            done.stopped += f"; --resume={options.resume or options.report} takes it up again"
+        return done
 
 
 def _taken_up(target: Target) -> Target:
