@@ -84,7 +84,7 @@ def test_single_constraints_are_exposed_within_the_budget(provider):
     names = [each for each in singles(provider) if each not in ELSEWHERE]
     assert len(names) > 200
     own = 0
-    sample = names[:: 11 if provider == "atlast" else 53]
+    sample = names[:: 23 if provider == "atlast" else 97]
     for name in sample:
         outcome = run(name, provider=provider, budget=LIMITS[provider])
         assert counted(outcome) <= LIMITS[provider]

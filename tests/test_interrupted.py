@@ -73,12 +73,9 @@ def cases(report):
 @pytest.mark.parametrize(
     ("provider", "lines", "more"),
     [
-        ("atlast", 2, ()),
         ("atlast", 60, ()),
-        ("atlast", 400, ()),
         ("atlast", 700, ("--concurrency=6",)),
         ("atlast", 700, ()),
-        ("centra", 30, ()),
         ("centra", 200, ("--concurrency=4",)),
         ("ezcards", 20, ()),
         ("sendcloud", 45, ("--concurrency=8",)),
