@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from conformance import credentials, providers, safety, spend, suite
+from conformance import credentials, preflight, providers, safety, spend, suite
 from conformance.errors import UserError
 from conformance.model import Account
 from conformance.patience import LIMIT_S, Patience
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from conformance.model import JsonObject
+    from conformance.preflight import Cautious
     from conformance.providers import Provider
     from conformance.runner import Run
     from conformance.scrub import Vault
@@ -162,7 +163,7 @@ def token_of(seed: int) -> str:
 
 
 @contextmanager
-def runner(target: Target, progress: Callable[[int, int], None] | None = None) -> Generator[Runner]:
+def runner(target: Target, progress: Callable[[int, int], None] | None = None) -> Generator[Runner | Cautious]:
     """A runner for the target; a reference endpoint lives as long as the context."""
     if target.kind == "reference":
         with _reference(target, progress) as made:
@@ -217,7 +218,16 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None) -> G
 
 
 @contextmanager
-def _live(target: Target, progress: Callable[[int, int], None] | None) -> Generator[Runner]:
+def _live(target: Target, progress: Callable[[int, int], None] | None) -> Generator[Cautious]:
+    with transport(target) as made:
+        settings = _settings(target.options, secrets.token_hex(3), None)
+        look = partial(preflight.obstacle, target.suite, made, vault(target), target.options.timeout)
+        yield preflight.Cautious(Runner(target.suite, made, settings, progress), target.suite, settings, look)
+
+
+@contextmanager
+def transport(target: Target) -> Generator[HttpTransport]:
+    """The way to a live endpoint, open as long as the context."""
     options, provider = target.options, target.suite.provider
     if target.secrets is None:
         raise UserError(f"{provider.name}: no credentials")
@@ -234,7 +244,7 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
     places = {used.path: token[0]} if used and token[0] and not token[0].startswith(origin) else {}
     if used and configured:
         places = {used.path: configured}
-    transport = HttpTransport(
+    made = HttpTransport(
         origin + bases[0],
         target.secrets,
         timeout=options.timeout,
@@ -246,6 +256,6 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
         places=places,
     )
     try:
-        yield Runner(target.suite, transport, _settings(options, secrets.token_hex(3), None), progress)
+        yield made
     finally:
-        transport.close()
+        made.close()
