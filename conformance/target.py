@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from conformance import __version__, credentials, journal, providers, safety, spend, suite
+from conformance import __version__, credentials, journal, preflight, providers, safety, spend, suite
 from conformance.errors import UserError
 from conformance.memory import Memory
 from conformance.model import Account
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from conformance.model import Json, JsonObject
+    from conformance.preflight import Cautious
     from conformance.providers import Provider
     from conformance.runner import Run
     from conformance.scrub import Vault
@@ -174,7 +175,7 @@ def token_of(seed: int) -> str:
 @contextmanager
 def runner(
     target: Target, progress: Callable[[int, int], None] | None = None, memory: Memory | None = None
-) -> Generator[Runner]:
+) -> Generator[Runner | Cautious]:
     """A runner for the target; a reference endpoint lives as long as the context."""
     if target.kind == "reference":
         with _reference(target, progress, memory or Memory()) as made:
@@ -298,7 +299,16 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None, memo
 
 
 @contextmanager
-def _live(target: Target, progress: Callable[[int, int], None] | None, memory: Memory) -> Generator[Runner]:
+def _live(target: Target, progress: Callable[[int, int], None] | None, memory: Memory) -> Generator[Cautious]:
+    with transport(target) as made:
+        settings = _settings(target, None)
+        look = partial(preflight.obstacle, target.suite, made, vault(target), target.options.timeout)
+        yield preflight.Cautious(Runner(target.suite, made, settings, progress, memory), target.suite, settings, look)
+
+
+@contextmanager
+def transport(target: Target) -> Generator[HttpTransport]:
+    """The way to a live endpoint, open as long as the context."""
     options, provider = target.options, target.suite.provider
     if target.secrets is None:
         raise UserError(f"{provider.name}: no credentials")
@@ -315,7 +325,7 @@ def _live(target: Target, progress: Callable[[int, int], None] | None, memory: M
     places = {used.path: token[0]} if used and token[0] and not token[0].startswith(origin) else {}
     if used and configured:
         places = {used.path: configured}
-    transport = HttpTransport(
+    made = HttpTransport(
         origin + bases[0],
         target.secrets,
         timeout=options.timeout,
@@ -327,6 +337,6 @@ def _live(target: Target, progress: Callable[[int, int], None] | None, memory: M
         places=places,
     )
     try:
-        yield Runner(target.suite, transport, _settings(target, None), progress, memory)
+        yield made
     finally:
-        transport.close()
+        made.close()

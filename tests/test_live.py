@@ -247,8 +247,9 @@ def test_not_there(live):
     """A closed port is told as such."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port
-        outcome = live(f"http://127.0.0.1:{closed.getsockname()[1]}")
-    reason = "POST /orders/bulk: no answer: Connection refused; check that the endpoint is running and its URL is right"
+        place = f"127.0.0.1:{closed.getsockname()[1]}"
+        outcome = live(f"http://{place}")
+    reason = f"preflight: {place}: Connection refused; check that the endpoint is running and its URL is right"
     stopped(outcome, reason)
 
 
@@ -267,7 +268,7 @@ def test_no_token_to_be_had(live):
     with Endpoint().serving() as endpoint:
         outcome = live(endpoint, env=WITH_CLIENT | {"ATLAST_CLIENT_SECRET": "wrong-secret"})
     reason = f"no access token from {endpoint.url}/auth/token: status 401; check the credentials"
-    stopped(outcome, f"POST /orders/bulk: no answer: {reason}")
+    stopped(outcome, f"preflight: {reason}")
     assert "wrong-secret" not in outcome.text + json.dumps(outcome.report)
 
 

@@ -19,6 +19,7 @@ SHORT = "AL-034/reference.too-short"
 OLD = "AL-039/createdAt.400-days-old"
 FORECAST = (
     "atlast: a run would send about {requests} requests and controls between them, and create up to {orders} orders"
+    " with {lines} lines"
 )
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
@@ -358,7 +359,7 @@ def test_collect_only_sends_nothing(suite_run, monkeypatch, full):
         f"atlast::{each}" for each in full.cases
     }
     *_, forecast, end = filter(None, result.outlines)
-    found = re.fullmatch(FORECAST.format(requests=r"(\d+)", orders=r"(\d+)"), forecast)
+    found = re.fullmatch(FORECAST.format(requests=r"(\d+)", orders=r"(\d+)", lines=r"(\d+)"), forecast)
     assert found, forecast
     assert end.startswith(f"{len(full.cases)} tests collected")
 
@@ -366,7 +367,7 @@ def test_collect_only_sends_nothing(suite_run, monkeypatch, full):
 def test_forecast_is_about_the_selection(suite_run):
     """The forecast is about the selected cases with what they need."""
     result = suite_run("--provider=atlast", "--collect-only", f"--case={SHORT}")
-    assert FORECAST.format(requests=2, orders=1) in result.outlines
+    assert FORECAST.format(requests=2, orders=1, lines=1) in result.outlines
 
 
 # Failures

@@ -8,6 +8,7 @@ import click
 
 from conformance import __version__
 from conformance.cli.diff import differ
+from conformance.cli.preflight import preflights
 from conformance.cli.providers import providers
 from conformance.cli.serve import serve
 from conformance.errors import UserError
@@ -26,6 +27,7 @@ def cli(context: click.Context) -> None:
 
 
 cli.add_command(differ)
+cli.add_command(preflights)
 cli.add_command(providers)
 cli.add_command(serve)
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.deviations import Status, about
 from conformance.model import Verdict
+from conformance.plugins.messages import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +73,12 @@ class CaseItem(pytest.Item):
             raise pytest.fail.Exception(self.run.message(self.case), pytrace=False)
 
     def runtest(self) -> None:
-        """A violation fails; an advisory does where that is asked for."""
+        """A violation fails; an advisory does where that is asked for. A known deviation is an expected failure."""
         if self.judgement().verdict in self.run.failing or self.run.unrecorded(self.case.id):
+            known = self.run.deviation(self.case.id)
+            if known is not None and known["status"] == Status.SEEN and not self.run.unrecorded(self.case.id):
+                # Not pytest.xfail: so the whole message is kept, and --runxfail means what it always does.
+                self.add_marker(pytest.mark.xfail(reason=f"known deviation: {printable(about(known))}"))
             raise pytest.fail.Exception(self.run.message(self.case), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:

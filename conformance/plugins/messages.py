@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from conformance.deviations import Status, about
 from conformance.model import Verdict
 from conformance.report.build import change_of_case
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.model import Case, Operations
     from conformance.runner import Run
     from conformance.target import Options
@@ -36,8 +39,8 @@ def changed(change: Operations) -> str:
     return "\n            ".join(words)
 
 
-def failure(run: Run, case: Case, options: Options) -> str:
-    """The whole message of a case that did not come out conformant."""
+def failure(run: Run, case: Case, options: Options, known: Mapping[str, Any] | None = None) -> str:
+    """The whole message of a case that did not come out conformant; ``known`` is the deviation that it shows."""
     judgement = run.judgements[case.id]
     requirement = case.requirement
     lines = [f"{requirement.id} ({requirement.level}): {requirement.title}"]
@@ -56,9 +59,16 @@ def failure(run: Run, case: Case, options: Options) -> str:
         lines += [f"  at        {finding.where}", f"  expected  {finding.expected}", f"  got       {finding.got}"]
     if judgement.reason:
         lines.append(f"  reason    {run.stopped if case.id in run.not_run and run.stopped else judgement.reason}")
+    if known:
+        lines.append(f"  known     {_known(known)}")
     lines.append(f"  source    {requirement.source}")
     lines.append(f"  replay    {command(case.id, options)}")
     return printable("\n".join(lines))
+
+
+def _known(row: Mapping[str, Any]) -> str:
+    expired = row["status"] == Status.EXPIRED
+    return f"known deviation expired on {row['expires']}: {about(row)}" if expired else about(row)
 
 
 def command(case_id: str, options: Options) -> str:

@@ -50,6 +50,7 @@ OPTIONS = (
     Option("allow", "effects allowed outside loopback: orders, money, email, load, production", "LIST"),
     Option("max-orders", "stop before more than so many orders were created", "N", number=int),
     Option("header", "extra request header 'Name: value' (repeatable)", "HEADER", "append"),
+    Option("deviations", "TOML file of known deviations with reasons, run as strict expected failures", "FILE"),
     Option("fail-on", "'advisory': advisory findings fail too", "LEVEL"),
     Option("record-mode", "none (replay, without a network), once, new_episodes, all or rewrite", "MODE"),
     Option("cassettes", "folder of the recordings; default: those shipped with the suite, when replaying", "DIR"),

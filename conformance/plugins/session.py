@@ -14,7 +14,8 @@ from _pytest.runner import collect_one_node
 from conformance import journal, recorder, resources
 from conformance.errors import nearest
 from conformance.model import Verdict
-from conformance.plugins import messages, options, summary
+from conformance.plugins import deviations, messages, options, summary
+from conformance.plugins.deviations import DeviationItem
 from conformance.plugins.items import CaseItem, ProviderCollector
 from conformance.report import build
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from conformance import target
+    from conformance.deviations import Known
     from conformance.model import Case
     from conformance.runner import Run
 
@@ -53,7 +55,11 @@ def install(config: pytest.Config, named: list[str]) -> None:
         for name in named
     }
     wanted_cases = {each.partition("::")[2] for each in own if "::" in each} | set(options.value(config, "case") or ())
-    _known_cases(wanted_cases, runs)
+    if path := options.value(config, "deviations"):
+        deviations.install(config, path, runs)
+    items, about = deviations.named(wanted_cases, runs.values())
+    _known_cases(wanted_cases - items, runs)
+    wanted_cases |= about
     config.args = foreign
     config.args_source = config.ArgsSource.ARGS
     config.pluginmanager.register(Session(config, runs, wanted_cases, folder), _KEY)
@@ -111,6 +117,8 @@ class ProviderRun:
         self._made = made
         self.failing = failing
         self.selected: list[str] = []
+        # The deviations that are known, where a file of them was given.
+        self.known: Known | None = None
         self._run: Run | None = None
         # Reasons for leaving cases out, each with the case that tells it.
         self._told_by: dict[str, str] = {}
@@ -156,7 +164,16 @@ class ProviderRun:
 
     def message(self, case: Case) -> str:
         """The message of a case that did not come out conformant."""
-        return messages.failure(self.result(), case, self.target.options)
+        shows = self.result().judgements[case.id].verdict in self.failing
+        row = self.deviation(case.id) if shows else None
+        return messages.failure(self.result(), case, self.target.options, row)
+
+    def deviation(self, case_id: str) -> dict[str, Any] | None:
+        """The known deviation that a case shows, as the report tells it."""
+        entry = self.known.of(case_id) if self.known else None
+        if self.known is None or entry is None:
+            return None
+        return self.known.row(entry, self.result().judgements, self.selected)
 
 
 class Session:
@@ -203,13 +220,16 @@ class Session:
                 for item in session.items
                 if isinstance(item, CaseItem) and item.run.target.options.provider == name
             ]
+            needed = [item.cases for item in session.items if isinstance(item, DeviationItem) and item.run is run]
+            run.selected = list(dict.fromkeys([*run.selected, *(case for cases in needed for case in cases)]))
 
     # The run
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Do the provider's run before its first item, outside of anybody's time limit for one test."""
-        if isinstance(item, CaseItem) and item.run.done is None and not self._only_shown:
+        asks = isinstance(item, CaseItem) or (isinstance(item, DeviationItem) and item.cases)
+        if isinstance(item, CaseItem | DeviationItem) and asks and item.run.done is None and not self._only_shown:
             item.run.progress = summary.progress(self._config)
             item.run.result()
         return (yield)
@@ -220,6 +240,8 @@ class Session:
         for name, run in self._runs.items():
             if run.done is not None:
                 self.reports[name] = build.build(run.done, run.target)
+                if run.known is not None:
+                    self.reports[name]["deviations"] = run.known.rows(run.done.judgements, run.selected)
                 if run.notes is not None:
                     self.reports[name]["run"]["recording"] = run.notes
         output = getattr(self._config, "workeroutput", None)
@@ -231,6 +253,8 @@ class Session:
             empty = session.testscollected > 0 and not judged and not self._only_shown
             if session.exitstatus == pytest.ExitCode.OK and empty:
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+            if session.exitstatus == pytest.ExitCode.OK and any(map(deviations.failing, self.reports.values())):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
             if any("trouble" in report["run"].get("recording", {}) for report in self.reports.values()):
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
         yield

@@ -6,7 +6,9 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from conformance import __version__, plan, spend
+from conformance import __version__, plan, providers, spend
+from conformance.deviations import FAILING, Status, told
+from conformance.plugins import forecasting
 from conformance.plugins.messages import printable
 
 if TYPE_CHECKING:
@@ -40,11 +42,12 @@ def forecast(target: Target, selected: list[str]) -> str:
         return f"{target.suite.provider.name}: {len(selected)} cases would be replayed, and nothing sent"
     todo = plan.make(target.suite, selected)
     size = target.suite.provider.main.pack_size if target.options.pack else 1
+    lines = forecasting.lines(target.suite, todo)
     costs = spend.planned(target.suite, todo)
     money = f" for {', '.join(f'{currency} {amount}' for currency, amount in costs.items())}" if costs else ""
     return (
         f"{target.suite.provider.name}: a run would send about {todo.requests(size)} requests and controls between"
-        f" them, and create up to {todo.orders} orders{money}"
+        f" them, and create up to {todo.orders} orders with {lines} lines{money}"
     )
 
 
@@ -64,7 +67,11 @@ def progress(config: pytest.Config) -> Callable[[int, int], None] | None:
 def write(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
     """The verdict of one provider."""
     name, verdict = report["provider"]["name"], report["verdict"]
-    terminal.write_sep("=", f"{name}: {verdict}", bold=True, **_COLOURS[verdict])
+    known = {case for row in report.get("deviations", ()) if row["status"] == Status.SEEN for case in row["cases"]}
+    if verdict == "nonconformant" and known.issuperset(_cases(report, "violation")):
+        terminal.write_sep("=", f"{name}: nonconformant, all violations are known deviations", bold=True, yellow=True)
+    else:
+        terminal.write_sep("=", f"{name}: {verdict}", bold=True, **_COLOURS[verdict])
     if report["run"]["stopped"]:
         terminal.write_line(printable(f"The run stopped: {report['run']['stopped']}"), red=True)
     _levels(terminal, report)
@@ -80,7 +87,9 @@ def write(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
         for reason, count in Counter(each["reason"] for each in report["not_run"]).items():
             terminal.write_line(printable(f"{count} not sent: {reason.removeprefix('not sent: ')}"), yellow=True)
     for word, title in (("violation", "Violated"), ("advisory", "Advisory")):
-        _findings(terminal, report, word, title)
+        _findings(terminal, report, word, title, known)
+    _deviations(terminal, report)
+    _remaining(terminal, report)
     _recording(terminal, report["run"].get("recording"))
     if report["policy"].get("batch"):
         terminal.write_line(f"One bad order in a batch: {report['policy']['batch']} (the documentation is silent).")
@@ -121,15 +130,58 @@ def _levels(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
             terminal.write_line(f"{level:<15}" + "".join(f"{table[level][each] or '-':>16}" for each in columns))
 
 
-def _findings(terminal: pytest.TerminalReporter, report: dict[str, Any], word: str, title: str) -> None:
-    """One line a requirement: a cause that shows in forty cases is told once."""
-    rows = [row for row in report["requirements"] if any(case["verdict"] == word for case in row["cases"])]
-    for row in rows[:_SHOWN]:
-        cases = [case["id"] for case in row["cases"] if case["verdict"] == word]
+def _cases(report: dict[str, Any], word: str) -> list[str]:
+    """The cases with a verdict."""
+    return [case["id"] for row in report["requirements"] for case in row["cases"] if case["verdict"] == word]
+
+
+def _findings(
+    terminal: pytest.TerminalReporter, report: dict[str, Any], word: str, title: str, known: set[str]
+) -> None:
+    """One line a requirement: a cause that shows in forty cases is told once. What is ``known`` has lines of its own."""
+    found = {
+        row["id"]: (row["title"], cases)
+        for row in report["requirements"]
+        if (cases := [each["id"] for each in row["cases"] if each["verdict"] == word and each["id"] not in known])
+    }
+    for name, (text, cases) in list(found.items())[:_SHOWN]:
         more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
-        terminal.write_line(f"{title}: {row['id']} {row['title']}  [{cases[0]}{more}]", red=word == "violation")
-    if len(rows) > _SHOWN:
-        terminal.write_line(f"{title}: {len(rows) - _SHOWN} requirements more")
+        terminal.write_line(f"{title}: {name} {text}  [{cases[0]}{more}]", red=word == "violation")
+    if len(found) > _SHOWN:
+        terminal.write_line(f"{title}: {len(found) - _SHOWN} requirements more")
+
+
+def _deviations(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
+    """One line a known deviation; those that a selection leaves out are merely counted."""
+    left_out = 0
+    for row in report.get("deviations", ()):
+        if row["status"] == Status.NOT_JUDGED and report["run"]["selection"] != "all":
+            left_out += 1
+            continue
+        colour = "red" if row["status"] in FAILING else "yellow"
+        terminal.write_line(printable(f"Known deviation {row['id']}: {told(row)}"), **{colour: True})
+    if left_out:
+        terminal.write_line(f"{left_out} known deviations were not judged: not all of their cases were selected.")
+
+
+def _remaining(terminal: pytest.TerminalReporter, report: dict[str, Any]) -> None:
+    """What a run against a live endpoint leaves behind there."""
+    counts, left = report["counts"], report["run"]["left"]
+    if report["target"]["kind"] != "live" or not counts["orders_created"]:
+        return
+    form = providers.load(report["provider"]["name"], report["provider"]["revision"]).read_back
+    token = report["run"]["id"].rpartition("-")[0]
+    if form is None or not form.delete:
+        terminal.write_line(
+            f"{counts['orders_created']} orders remain there, since the API documents no deletion;"
+            f" -{token}- in their ids or numbers tells them from others.",
+            yellow=True,
+        )
+        return
+    terminal.write_line(f"Cleaned up: {counts['deleted']} orders deleted, {len(left)} left.", yellow=bool(left))
+    if left:
+        more = f" and {len(left) - _SHOWN} more, all in the report" if len(left) > _SHOWN else ""
+        terminal.write_line(printable(f"Left: {', '.join(left[:_SHOWN])}{more}"), yellow=True)
 
 
 def _why_inconclusive(report: dict[str, Any]) -> str:

@@ -28,9 +28,10 @@ class Showing:
 
     Templates see ``id``, ``ids`` (more than one where an order was split), ``order`` as sent,
     ``prepared``, ``created``, ``modified``, ``status``, ``request`` (an id) and what ``Pricing`` says of it.
+    So many requests as ``earlier`` says had their ids before.
     """
 
-    def __init__(self, provider: Provider, account: Account, behaviour: Behaviour) -> None:
+    def __init__(self, provider: Provider, account: Account, behaviour: Behaviour, earlier: int = 0) -> None:
         reference = provider.reference
         self._revision = provider.revision
         self._how = behaviour
@@ -48,7 +49,7 @@ class Showing:
         )
         self._filters = cast("dict[str, str]", reference.get("filters", {}))
         self._account = account
-        self._requests = 0
+        self._requests = self._earlier = earlier
 
     @property
     def at_once(self) -> bool:
@@ -61,7 +62,7 @@ class Showing:
 
     def request_id(self) -> str:
         """An id of a request, never the same twice in one endpoint."""
-        self._requests += 0 if self._how.one_request_id and self._requests else 1
+        self._requests += 0 if self._how.one_request_id and self._requests > self._earlier else 1
         return str(uuid.uuid5(uuid.NAMESPACE_OID, str(self._requests)))
 
     # What is known of an order

@@ -69,7 +69,10 @@ class Store:
         # What was written outlives this process, and that is all that is asked of it.
         self._db.executescript("pragma journal_mode = wal; pragma synchronous = off;")
         self._db.executescript(_TABLES)
+        # How often the file had been opened before: what is only counted in memory must not begin anew with it.
+        self.openings = int(self._db.execute("pragma user_version").fetchone()[0])
         with self._db:
+            self._db.execute(f"pragma user_version = {self.openings + 1}")
             self._db.execute("update versions set visible_at = 0 where visible_at < ?", (NEVER,))
 
     @contextmanager

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
+from conformance.answers import Answer, classify
 from conformance.model import Case, Expect, Judgement, Verdict, worst
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "requests_by_operation": _count(each.operation for each in exchanges),
             "read_backs": sum(each.operation in aside and each.request.method == "GET" for each in exchanges),
             "clean_up": sum(record.purpose == "clean-up" for record in run.records),
+            "deleted": sum(
+                classify(provider.operation(record.exchange.operation), record.exchange) is Answer.ACCEPTED
+                for record in run.records
+                if record.purpose == "clean-up"
+            ),
             "controls": sum(each.purpose == "control" for each in run.records),
             "orders_created": run.orders_created,
             "spent": run.spent,
