@@ -236,6 +236,8 @@ def _head(target: Target, selected: list[str]) -> JsonObject:
         "strict": options.strict,
         "allowed": cast("Json", sorted(options.allowed)),
         "account": target.suite.account.facts,
+        "credentials": cast("Json", list(target.credentials)),
+        "closed": cast("Json", dict(target.closed)),
         "selected": cast("Json", list(selected)),
     }
 

@@ -36,7 +36,7 @@ LAYERS = (
     ("cassettes", "journal", "preflight", "reference"),
     ("parts",),
     ("target",),
-    ("recorded",),
+    ("recorded", "unfinished"),
     ("recorder", "reference.detection", "reference.detection_page", "report"),
     ("plugins",),
     ("plugin", "cli"),
