@@ -248,7 +248,7 @@ def test_not_there(live):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port
         outcome = live(f"http://127.0.0.1:{closed.getsockname()[1]}")
-    reason = "POST /orders/bulk: no answer: Connection refused; check that the endpoint is running and its URL is right"
+    reason = "POST /orders/bulk: no answer: Connection refused (nothing was sent); check that the endpoint is running and its URL is right"
     stopped(outcome, reason)
 
 
@@ -257,7 +257,7 @@ def test_hangs(live):
     with Hanging().serving() as endpoint:
         outcome = live(endpoint, "--request-timeout=1")
         endpoint.released.set()
-    reason = "POST /orders/bulk: no answer: nothing within 1 s; check that the endpoint is running and its URL is right"
+    reason = "POST /orders/bulk: no answer: nothing within 1 s (the request may have arrived); check that the endpoint is running and its URL is right"
     stopped(outcome, reason)
     assert len(endpoint.calls) == 1
 
