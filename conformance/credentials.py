@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -82,7 +83,7 @@ def token_endpoint(provider: Provider, configured: str) -> TokenEndpoint | None:
 
 class TokenKeeper:
     """
-    Keeps the access token of a vault fresh.
+    Keeps the access token of a vault fresh. Safe to use from several threads.
 
     ``fetch`` asks for one and gives (token, seconds it lives); it raises OSError with the reason.
     """
@@ -91,18 +92,31 @@ class TokenKeeper:
         self._vault = secrets
         self._fetch = fetch if not secrets.get("access_token") else None
         self._until = 0.0
+        self._failed: tuple[float, OSError] = (-math.inf, OSError())
         self._lock = threading.Lock()
 
     def ensure(self) -> None:
         """Fetch a token when there is none or it is about to expire. Raises OSError."""
         if self._fetch is None or time.monotonic() < self._until:
             return
+        asked = time.monotonic()
         with self._lock:
             if time.monotonic() < self._until:
                 return
-            token, lifetime = self._fetch()
-            self._vault.put("access_token", token)
-            self._until = time.monotonic() + max(lifetime - _EARLY_S, lifetime / 2)
+            at, error = self._failed
+            if at >= asked:
+                # Somebody tried while this thread waited: one after another, they would wait for ever.
+                raise OSError(str(error))
+            self._renew(self._fetch)
+
+    def _renew(self, fetch: Callable[[], tuple[str, float]]) -> None:
+        try:
+            token, lifetime = fetch()
+        except OSError as error:
+            self._failed = time.monotonic(), error
+            raise
+        self._vault.put("access_token", token)
+        self._until = time.monotonic() + max(lifetime - _EARLY_S, lifetime / 2)
 
     def renew(self) -> bool:
         """Forget the token, so that the next request fetches another; False when tokens are not fetched here."""

@@ -18,7 +18,7 @@ from conformance.memory import Memory
 from conformance.model import Account
 from conformance.patience import LIMIT_S, Patience
 from conformance.runner import Runner, Settings
-from conformance.transport import HttpTransport
+from conformance.transport import Files, HttpTransport, check_ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -52,6 +52,7 @@ class Options:
     allowed: frozenset[str] = frozenset()
     max_orders: int = 0
     headers: tuple[tuple[str, str], ...] = ()
+    files: Files = field(default_factory=Files)
     patience: float = LIMIT_S
     strict: bool = False
     delay: float = 0.0
@@ -102,6 +103,7 @@ def prepare(options: Options) -> Target:
         return _taken_up(Target("reference", options, suite.build(provider, account, names), None, "", names))
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
+    check_ways(endpoint, options.files)
     account = _account(provider, options.account)
     vault, token_url = credentials.vault(provider, credentials.environment())
     token_url = token_url or str(account.get("token_url") or "")
@@ -337,6 +339,7 @@ def transport(target: Target) -> Generator[HttpTransport]:
         max_rps=options.max_rps,
         bases=bases[1:],
         places=places,
+        files=options.files,
     )
     try:
         yield made

@@ -249,7 +249,7 @@ def test_not_there(live):
         closed.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port
         place = f"127.0.0.1:{closed.getsockname()[1]}"
         outcome = live(f"http://{place}")
-    reason = f"preflight: {place}: Connection refused; check that the endpoint is running and its URL is right"
+    reason = f"preflight: {place}: Connection refused (nothing was sent); check that the endpoint is running and its URL is right"
     stopped(outcome, reason)
 
 
@@ -258,7 +258,7 @@ def test_hangs(live):
     with Hanging().serving() as endpoint:
         outcome = live(endpoint, "--request-timeout=1")
         endpoint.released.set()
-    reason = "POST /orders/bulk: no answer: nothing within 1 s; check that the endpoint is running and its URL is right"
+    reason = "POST /orders/bulk: no answer: nothing within 1 s (the request may have arrived); check that the endpoint is running and its URL is right"
     stopped(outcome, reason)
     assert len(endpoint.calls) == 1
 

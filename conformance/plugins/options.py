@@ -49,6 +49,9 @@ OPTIONS = (
     Option("no-pack", "send every case in a request of its own", action="store_true"),
     Option("allow", "effects allowed outside loopback: orders, money, email, load, production", "LIST"),
     Option("max-orders", "stop before more than so many orders were created", "N", number=int),
+    Option("ca-bundle", "PEM file with issuers of certificates to trust beside the system's", "FILE"),
+    Option("client-cert", "PEM file with the certificate to show to the endpoint", "FILE"),
+    Option("client-key", "PEM file with its private key; default: the same file", "FILE"),
     Option("header", "extra request header 'Name: value' (repeatable)", "HEADER", "append"),
     Option("deviations", "TOML file of known deviations with reasons, run as strict expected failures", "FILE"),
     Option("fail-on", "'advisory': advisory findings fail too", "LEVEL"),
@@ -169,6 +172,7 @@ def settle(config: pytest.Config, provider: str) -> Options:
     from conformance.patience import LIMIT_S
     from conformance.safety import parse_allowed
     from conformance.target import DEFAULT_SEED, Options
+    from conformance.transport import Files
 
     seed = value(config, "seed")
     return Options(
@@ -186,6 +190,7 @@ def settle(config: pytest.Config, provider: str) -> Options:
         allowed=parse_allowed(value(config, "allow") or ""),
         max_orders=_positive(config, "max-orders", 0),
         headers=tuple(_header(each) for each in value(config, "header") or ()),
+        files=Files(*(value(config, each) or "" for each in ("ca-bundle", "client-cert", "client-key"))),
         patience=_positive(config, "visibility-timeout", LIMIT_S),
         strict=bool(value(config, "reference-strict")),
         delay=_positive(config, "reference-delay", 0.0),
