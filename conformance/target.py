@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 DEFAULT_SEED = 1
 # A shorter value of an extra header (`1`, `true`, `2026`) is no secret, and hiding it would tear answers apart.
 _SHORTEST_HEADER = 8
+# Two runs for one challenge need other tokens, lest their ids collide. The fewer there are to choose from, the less
+# can an older run be passed off as an answer to a challenge.
+_NONCE = 4
 _DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -55,6 +58,7 @@ class Options:
     record_mode: str = ""
     cassettes: str = ""
     max_cassette_age: float | None = None
+    challenge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Target:
     An endpoint that a run can be made against, or a recording: ``kind`` is ``reference``, ``live`` or ``cassettes``.
 
     ``credentials`` are the names of those that the suite was made for, ``closed`` the
-    operations that cannot be tested, with the reason.
+    operations that cannot be tested, with the reason. ``nonce`` goes into the run token beside a challenge.
     """
 
     kind: str
@@ -73,6 +77,7 @@ class Target:
     endpoint: str
     credentials: tuple[str, ...] = ()
     closed: Mapping[str, str] = field(default_factory=dict[str, str])
+    nonce: str = ""
 
 
 def prepare(options: Options) -> Target:
@@ -88,7 +93,8 @@ def prepare(options: Options) -> Target:
             account = _account(provider, options.account)
         # The embedded endpoint knows its own credentials, so every case that needs them can run.
         names = tuple(provider.auth.variables)
-        return Target("reference", options, suite.build(provider, account, names), None, "", names)
+        made = suite.build(provider, account, names)
+        return Target("reference", options, made, None, "", names, nonce=_nonce(f"nonce/{options.seed}"))
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
     account = _account(provider, options.account)
@@ -98,7 +104,7 @@ def prepare(options: Options) -> Target:
     names = vault.names
     made = suite.build(provider, account, names, closed)
     _hide_headers(options, provider, vault)
-    return Target("live", options, made, vault, endpoint, names, closed)
+    return Target("live", options, made, vault, endpoint, names, closed, secrets.token_hex(_NONCE // 2))
 
 
 def vault(target: Target) -> Vault:
@@ -161,6 +167,22 @@ def token_of(seed: int) -> str:
     return hashlib.sha256(f"token/{seed}".encode()).hexdigest()[:6]
 
 
+def challenged(challenge: str, nonce: str) -> str:
+    """The run token of a run that answers a challenge."""
+    return hashlib.sha256(f"{challenge}\n{nonce}".encode()).hexdigest()[:6]
+
+
+def _nonce(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_NONCE]
+
+
+def _token(target: Target) -> str:
+    """The run token: it depends on the challenge where there is one, on the seed where the clock does."""
+    if target.options.challenge:
+        return challenged(target.options.challenge, target.nonce)
+    return token_of(target.options.seed) if target.kind == "reference" else secrets.token_hex(3)
+
+
 @contextmanager
 def runner(target: Target, progress: Callable[[int, int], None] | None = None) -> Generator[Runner]:
     """A runner for the target; a reference endpoint lives as long as the context."""
@@ -211,7 +233,7 @@ def _reference(target: Target, progress: Callable[[int, int], None] | None) -> G
             connections=options.concurrency,
         )
         try:
-            yield Runner(target.suite, transport, _settings(options, token_of(options.seed), instant), progress)
+            yield Runner(target.suite, transport, _settings(options, _token(target), instant), progress)
         finally:
             transport.close()
 
@@ -246,6 +268,6 @@ def _live(target: Target, progress: Callable[[int, int], None] | None) -> Genera
         places=places,
     )
     try:
-        yield Runner(target.suite, transport, _settings(options, secrets.token_hex(3), None), progress)
+        yield Runner(target.suite, transport, _settings(options, _token(target), None), progress)
     finally:
         transport.close()

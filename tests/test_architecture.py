@@ -47,6 +47,7 @@ DOORS = {
     "jsonpatch": "changes",
     "jsonschema_rs": "schemas",
     "rich": "cli",
+    "securesystemslib": "report.attestation",
     "starlette": "reference",
     "urllib3": "transport",
     "uvicorn": "reference",

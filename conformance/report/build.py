@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
 from conformance.model import Case, Expect, Judgement, Verdict, worst
+from conformance.target import challenged
 
 if TYPE_CHECKING:
     from conformance.model import Exchange, Operations, Requirement
+    from conformance.resources import PackFolders
     from conformance.runner import Run
     from conformance.target import Target
 
@@ -66,6 +69,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "control": run.control,
             "stopped": run.stopped,
             "left": sorted(run.left),
+            **_challenge(run, target),
         },
         "account": suite.account.facts,
         "verdict": overall(run, rows, full=full),
@@ -84,7 +88,26 @@ def build(run: Run, target: Target) -> dict[str, Any]:
         "requirements": rows,
         "exchanges": {each.id: _exchange(each) for each in exchanges},
         "not_run": [{"id": name, "reason": run.not_run[name]} for name in sorted(run.not_run)],
+        **_detection(provider.folders),
     }
+
+
+def _challenge(run: Run, target: Target) -> dict[str, Any]:
+    """The challenge that the run token depends on, if there was one."""
+    text = target.options.challenge
+    if not text or run.settings.token != challenged(text, target.nonce):
+        return {}
+    return {"challenge": {"text": text, "nonce": target.nonce}}
+
+
+def _detection(folders: PackFolders) -> dict[str, Any]:
+    """The detection power that was measured of the pack, where somebody measured it."""
+    if not folders.detection.is_file():
+        return {}
+    try:
+        return {"detection": json.loads(folders.detection.read_text(encoding="utf-8"))}
+    except (OSError, ValueError):
+        return {}
 
 
 def overall(run: Run, rows: list[dict[str, Any]], *, full: bool) -> str:
@@ -143,6 +166,8 @@ def _case(case: Case, judgement: Judgement, run: Run) -> dict[str, Any]:
         row["reading"] = True
     if case.site:
         row["site"] = case.site
+    if judgement.policy:
+        row["observed"] = judgement.policy
     if judgement.reason:
         row["reason"] = judgement.reason
     if case.why:
