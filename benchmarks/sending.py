@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import urllib3
 
-from conformance import providers, target
+from conformance import conduct, providers, target
 from conformance.reference.app import credentials
 
 LATENCY = 0.1
@@ -67,7 +67,7 @@ def full_run(provider, url, lanes):
     made = target.prepare(options)
     names = [case.id for case in made.suite.cases]
     started = time.perf_counter()
-    done = target.run(made, names)
+    done = conduct.run(made, names)
     seconds = time.perf_counter() - started
     verdicts = {str(each.verdict) for each in done.judgements.values()}
     assert not verdicts & {"violation", "inconclusive"}, verdicts

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from conformance import __version__, recorded, target
+from conformance import __version__, conduct, recorded, target
 from conformance.errors import UserError, nearest
 from conformance.judge import judge
 
@@ -33,13 +33,15 @@ class Prepared:
     A provider's run, ready to be done once.
 
     ``old`` is the recording that counts, without its records; ``notes`` is what the report says
-    about recording and replaying.
+    about recording and replaying. Where it ``keeps`` evidence, ``judged`` is afterwards what the verdicts rest on.
     """
 
     target: Target
     folder: Path | None = None
     old: Recording | None = None
     notes: dict[str, Any] | None = None
+    keeps: bool = False
+    judged: Recording | None = None
 
     @property
     def replays(self) -> bool:
@@ -60,6 +62,8 @@ def prepare(options: Options) -> Prepared:
 
     folder = recorded.folder_of(options)
     there = load.exists(folder)
+    if options.challenge and (mode == "none" or (there and mode != "rewrite")):
+        raise UserError("--challenge: what was recorded before depends on none; leave it out, or --record-mode=rewrite")
     if mode == "none" or (mode == "once" and there):
         with network.closed():
             old = recorded.readable(folder, options)
@@ -92,15 +96,20 @@ def _same_endpoint(made: Prepared) -> None:
 
 def run(made: Prepared, selected: list[str], progress: Callable[[int, int], None] | None = None) -> Run:
     """Replay, or run and record, what was selected. What is written is what was judged."""
+    suite = made.target.suite
     if made.folder is None or made.notes is None:
-        return target.run(made.target, selected, progress)
+        done = conduct.run(made.target, selected, progress)
+        if made.keeps:
+            done = _redacted(done, suite)
+            made.judged = _recording(made, done)
+        return done
     from conformance.cassettes import load, network, replay  # noqa: PLC0415
 
-    suite = made.target.suite
     if made.replays:
         assert made.old is not None
         with network.closed():
-            done = replay.replay(load.whole(made.folder, made.old), suite, selected)
+            made.judged = load.whole(made.folder, made.old)
+            done = replay.replay(made.judged, suite, selected)
             made.notes["changed"] = recorded.changes(made.old, done)
             return done
     old = load.whole(made.folder, made.old) if made.old is not None else None
@@ -109,10 +118,11 @@ def run(made: Prepared, selected: list[str], progress: Callable[[int, int], None
         selected_new = [name for name in selected if name in unsettled]
         if not selected_new:
             made.target = replace(made.target, kind="cassettes", endpoint=old.sessions[-1].url)
+            made.judged = old
             return replay.replay(old, suite, selected)
-        done = _redacted(target.run(made.target, selected_new, progress), suite)
+        done = _redacted(conduct.run(made.target, selected_new, progress), suite)
     else:
-        done = _redacted(target.run(made.target, selected, progress), suite)
+        done = _redacted(conduct.run(made.target, selected, progress), suite)
     return _write(made, old, done, selected)
 
 
@@ -144,10 +154,11 @@ def _write(made: Prepared, old: Recording | None, done: Run, selected: list[str]
     assert made.folder is not None
     assert made.notes is not None
     suite = made.target.suite
+    made.judged = _recording(made, done)
     if done.stopped and load.exists(made.folder):
         made.notes["trouble"] = f"{made.folder}: not written: the run stopped, and the older recording says more"
         return done
-    sessions = [*(old.sessions if old else ()), _session(made, done)]
+    sessions = [*(old.sessions if old else ()), *made.judged.sessions]
     told = {name: index for index, each in enumerate(sessions) for name in each.cases}
     kept = tuple(each for index, each in enumerate(sessions) if index in told.values())
     recording = manifest.Recording(suite.provider.name, kept)
@@ -166,7 +177,15 @@ def _write(made: Prepared, old: Recording | None, done: Run, selected: list[str]
         made.notes["trouble"] = str(error)
         return done
     made.notes["written"] = len(recording.files)
+    made.judged = recording
     return done if len(kept) == 1 else replay.replay(recording, suite, selected)
+
+
+def _recording(made: Prepared, done: Run) -> Recording:
+    """One run as a recording of its own."""
+    from conformance.cassettes.manifest import Recording  # noqa: PLC0415
+
+    return Recording(made.target.suite.provider.name, (_session(made, done),))
 
 
 def _session(made: Prepared, done: Run) -> Session:

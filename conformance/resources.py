@@ -15,6 +15,8 @@ from conformance.errors import PackError, UserError, nearest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# What the suite was measured to detect of a pack; no verdict rests on it.
+DETECTION = "detection.json"
 # A third party's distribution names, in this group, a package with folders schemas/ and fixtures/.
 GROUP = "conformance.providers"
 
@@ -31,7 +33,12 @@ class PackFolders:
     def files(self) -> Iterator[Path]:
         """Every file that takes part in a verdict, in a stable order."""
         for folder in (self.schemas, self.fixtures):
-            yield from sorted(path for path in folder.rglob("*") if path.is_file())
+            yield from sorted(path for path in folder.rglob("*") if path.is_file() and path != self.detection)
+
+    @property
+    def detection(self) -> Path:
+        """The measured detection power, which a third party's pack may not have."""
+        return self.fixtures / DETECTION
 
     def digest(self) -> str:
         """SHA-256 over names and bytes of the pack's files: equal digests mean equal packs."""

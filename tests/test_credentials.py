@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
-from conformance import credentials, providers, suite, target
+from conformance import conduct, credentials, providers, suite, target
 from conformance.auth import TokenEndpoint
 from conformance.credentials import TokenKeeper, environment, token_url, vault
 from conformance.errors import UserError
@@ -259,7 +259,7 @@ def test_cases_about_tokens_ask_where_tokens_come_from(monkeypatch, variables):
         secrets,
         endpoint,
     )
-    with target.runner(ready):
+    with conduct.runner(ready):
         pass
     assert ready.suite.case("SC-009/token.issued").excluded == ""
     assert made["places"] == {PATH: made["token"][0]}

@@ -8,9 +8,12 @@ import click
 
 from conformance import __version__
 from conformance.cli.diff import differ
+from conformance.cli.keygen import keygen
 from conformance.cli.preflight import preflights
 from conformance.cli.providers import providers
+from conformance.cli.report import report
 from conformance.cli.serve import serve
+from conformance.cli.verify import verify
 from conformance.errors import UserError
 
 _USAGE = 4  # pytest's own status for a usage error
@@ -27,9 +30,12 @@ def cli(context: click.Context) -> None:
 
 
 cli.add_command(differ)
+cli.add_command(keygen)
 cli.add_command(preflights)
 cli.add_command(providers)
+cli.add_command(report)
 cli.add_command(serve)
+cli.add_command(verify)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from conformance import recorded, resources
+from conformance.cli.printing import printable
 from conformance.errors import UserError
 from conformance.report import build, diff
 
@@ -16,27 +17,52 @@ from conformance.report import build, diff
 @click.command(name="diff")
 @click.argument("old", type=click.Path(exists=True, path_type=Path))
 @click.argument("new", type=click.Path(exists=True, path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
-def differ(context: click.Context, old: Path, new: Path) -> None:
+def differ(context: click.Context, old: Path, new: Path, *, form: str) -> None:
     """
     Print what differs between OLD and NEW, by requirement; nothing when they are equal.
 
-    Each is a report.json, a folder with one, a recording, or a folder of several of these. Exit 1 when
-    something differs.
+    Newly broken requirements come first, then those that are newly fixed, judged otherwise, observed otherwise,
+    and judged in one of the two only. Each of OLD and NEW is a report.json, a bundle, a recording, or a folder of
+    several of these. Exit 1 when something differs.
     """
     before, after = _reports(old), _reports(new)
-    different = False
-    for name in sorted({*before, *after}):
-        if name not in before or name not in after:
-            lines = [f"only in {old if name in before else new}"]
-        else:
-            lines = list(diff.differences(before[name], after[name]))
-        different |= bool(lines)
-        if lines and len({*before, *after}) > 1:
+    both = [name for name in before if name in after]
+    found = {name: diff.changes(before[name], after[name]) for name in both}
+    alone = {name: old if name in before else new for name in {*before, *after}.difference(both)}
+    if form == "json":
+        click.echo(json.dumps(_data(found, alone), indent=1))
+    else:
+        _print(found, alone)
+    context.exit(1 if alone or any(found.values()) else 0)
+
+
+def _print(found: dict[str, list[diff.Change]], alone: dict[str, Path]) -> None:
+    for name in sorted({*found, *alone}):
+        lines = [line for each in found.get(name, ()) for line in (each.line, *each.cases)]
+        if name in alone:
+            lines = [f"only in {alone[name]}"]
+        if lines and len(found) + len(alone) > 1:
             click.echo(f"{name}:")
         for line in lines:
-            click.echo(_printable(line))
-    context.exit(1 if different else 0)
+            click.echo(printable(line))
+
+
+def _data(found: dict[str, list[diff.Change]], alone: dict[str, Path]) -> dict[str, Any]:
+    """The changes of each provider by what they come to."""
+    rows: dict[str, Any] = {
+        name: {
+            kind: [
+                {"id": each.about, "line": each.line, "cases": [line.strip() for line in each.cases]}
+                for each in changes
+                if each.kind == kind
+            ]
+            for kind in diff.KINDS
+        }
+        for name, changes in found.items()
+    }
+    return rows | {name: {"only_in": str(path)} for name, path in alone.items()}
 
 
 def _reports(path: Path) -> dict[str, dict[str, Any]]:
@@ -77,7 +103,3 @@ def _recordings(folder: Path) -> dict[str, dict[str, Any]]:
         run, target = recorded.judged(each.parent, name)
         reports[name] = build.build(run, target)
     return reports
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from conformance import preflight, safety, target
+from conformance import conduct, preflight, safety, target
 from conformance.errors import UserError
 from conformance.preflight import FAILED, Check
 
@@ -52,7 +52,7 @@ def preflights(
         allowed=frozenset(safety.EFFECTS),
     )
     ready = target.prepare(options)
-    with target.transport(ready) as transport:
+    with conduct.transport(ready) as transport:
         assert ready.secrets is not None
         found = [
             _permission(ready, safety.parse_allowed(allow)),

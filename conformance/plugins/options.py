@@ -32,6 +32,7 @@ class Option:
         return "conformance_" + self.name.replace("-", "_")
 
 
+_LONGEST_CHALLENGE = 200
 OPTIONS = (
     Option("provider", "run the conformance suite of these providers, or of all", "NAME[,NAME…]"),
     Option("endpoint", "base URL of the endpoint under test; default: the embedded reference endpoint", "URL"),
@@ -58,6 +59,8 @@ OPTIONS = (
     Option("record-mode", "none (replay, without a network), once, new_episodes, all or rewrite", "MODE"),
     Option("cassettes", "folder of the recordings; default: those shipped with the suite, when replaying", "DIR"),
     Option("max-cassette-age", "fail when a recording that is replayed is older", "DAYS", number=float),
+    Option("signing-key", "sign the report's attestation with this key (PEM; conformance keygen makes one)", "FILE"),
+    Option("challenge", "make the run token depend on this text of a certifier", "TEXT"),
     Option("reference-strict", "let the embedded endpoint refuse what the documentation is silent about", action="store_true"),
     Option("reference-delay", "let the embedded endpoint take so long to store an order", "SECONDS", number=float),
 )  # fmt: skip
@@ -197,6 +200,7 @@ def settle(config: pytest.Config, provider: str) -> Options:
         record_mode=record_mode(config),
         cassettes=value(config, "cassettes") or "",
         max_cassette_age=_age(config),
+        challenge=_challenge(config),
     )
 
 
@@ -212,6 +216,13 @@ def record_mode(config: pytest.Config) -> str:
     if config.pluginmanager.hasplugin("recording"):
         return str(getattr(config.option, "record_mode", None) or "")
     return ""
+
+
+def _challenge(config: pytest.Config) -> str:
+    given = str(value(config, "challenge") or "")
+    if len(given) > _LONGEST_CHALLENGE or not given.isprintable():
+        raise pytest.UsageError(f"--challenge: at most {_LONGEST_CHALLENGE} printable characters")
+    return given
 
 
 def _age(config: pytest.Config) -> float | None:

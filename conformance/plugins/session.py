@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.runner import collect_one_node
 
-from conformance import journal, recorder, resources
+from conformance import recorder, resources
 from conformance.errors import nearest
 from conformance.model import Verdict
-from conformance.plugins import deviations, messages, options, summary
+from conformance.plugins import deviations, messages, options, reports, summary
 from conformance.plugins.deviations import DeviationItem
 from conformance.plugins.items import CaseItem, ProviderCollector
 from conformance.report import build
@@ -46,14 +43,15 @@ def install(config: pytest.Config, named: list[str]) -> None:
     own, foreign = options.split(config.args, named)
     if config.args_source != config.ArgsSource.ARGS:
         foreign = []  # a folder's own testpaths do not count
-    folder = _report_folder(config)
+    made = reports.prepare(config, apart=len(named) > 1)
     runs = {
         name: ProviderRun(
-            recorder.prepare(replace(options.settle(config, name), report=_folder_of(folder, name, named))),
-            frozenset(failing),
+            recorder.prepare(replace(options.settle(config, name), report=made.folder(name))), frozenset(failing)
         )
         for name in named
     }
+    for each in runs.values():
+        each.made.keeps = made.wanted
     wanted_cases = {each.partition("::")[2] for each in own if "::" in each} | set(options.value(config, "case") or ())
     if path := options.value(config, "deviations"):
         deviations.install(config, path, runs)
@@ -62,7 +60,7 @@ def install(config: pytest.Config, named: list[str]) -> None:
     wanted_cases |= about
     config.args = foreign
     config.args_source = config.ArgsSource.ARGS
-    config.pluginmanager.register(Session(config, runs, wanted_cases, folder), _KEY)
+    config.pluginmanager.register(Session(config, runs, wanted_cases, made), _KEY)
     if config.pluginmanager.hasplugin("xdist"):
         from conformance.plugins import xdist
 
@@ -84,37 +82,11 @@ def _known_cases(names: set[str], runs: dict[str, ProviderRun]) -> None:
         raise pytest.UsageError(f"there is no case {name!r}; {hint}")
 
 
-def _report_folder(config: pytest.Config) -> Path | None:
-    """Where reports go. Raises UsageError when no folder can stand there, before anything is sent."""
-    given, resumed = options.value(config, "report"), options.value(config, "resume")
-    if given and resumed and Path(given).resolve() != Path(resumed).resolve():
-        raise pytest.UsageError(
-            f"--report={given}: the report of a run that is taken up again goes to --resume={resumed}"
-        )
-    given = given or resumed
-    if not given:
-        return None
-    path = Path(given)
-    there = next(each for each in (path, *path.absolute().parents) if each.exists() or each.is_symlink())
-    if not there.is_dir():
-        raise pytest.UsageError(f"--report={given}: {there} is not a folder")
-    if not os.access(there, os.W_OK):
-        raise pytest.UsageError(f"--report={given}: {there} cannot be written to")
-    return path
-
-
-def _folder_of(folder: Path | None, name: str, named: list[str]) -> str:
-    """Where one provider's report goes, or an empty text."""
-    if folder is None:
-        return ""
-    return str(folder / name if len(named) > 1 else folder)
-
-
 class ProviderRun:
     """One provider's run, done at most once, when the first of its cases is asked for."""
 
     def __init__(self, made: recorder.Prepared, failing: frozenset[Verdict]) -> None:
-        self._made = made
+        self.made = made
         self.failing = failing
         self.selected: list[str] = []
         # The deviations that are known, where a file of them was given.
@@ -127,7 +99,7 @@ class ProviderRun:
     def result(self) -> Run:
         """The finished run."""
         if self._run is None:
-            self._run = recorder.run(self._made, self.selected, self.progress)
+            self._run = recorder.run(self.made, self.selected, self.progress)
             if self._run.interrupted:
                 # What was answered until then is told all the same.
                 raise KeyboardInterrupt
@@ -136,16 +108,16 @@ class ProviderRun:
     @property
     def target(self) -> target.Target:
         """The endpoint, or the recording in its place."""
-        return self._made.target
+        return self.made.target
 
     @property
     def notes(self) -> dict[str, Any] | None:
         """What there is to say about recording and replaying."""
-        return self._made.notes
+        return self.made.notes
 
     def unrecorded(self, case_id: str) -> bool:
         """Whether a case fails because it should have been recorded and is not."""
-        once = self._made.replays and self.target.options.record_mode == "once"
+        once = self.made.replays and self.target.options.record_mode == "once"
         return once and case_id in self.result().not_run
 
     @property
@@ -180,14 +152,12 @@ class Session:
     """Our hooks in one pytest session."""
 
     def __init__(
-        self, config: pytest.Config, runs: dict[str, ProviderRun], wanted: set[str], folder: Path | None
+        self, config: pytest.Config, runs: dict[str, ProviderRun], wanted: set[str], made: reports.Reports
     ) -> None:
         self._config = config
         self._runs = runs
         self._wanted = wanted
-        self._folder = folder
-        # Reports by provider: made here, or brought by the workers that ran them.
-        self.reports: dict[str, dict[str, Any]] = {}
+        self.reports = made
 
     def pytest_report_header(self) -> list[str]:
         """What is about to be tested."""
@@ -239,23 +209,25 @@ class Session:
         """Gather the reports; a session in which no case was judged is not a success."""
         for name, run in self._runs.items():
             if run.done is not None:
-                self.reports[name] = build.build(run.done, run.target)
+                report = build.build(run.done, run.target)
                 if run.known is not None:
-                    self.reports[name]["deviations"] = run.known.rows(run.done.judgements, run.selected)
+                    report["deviations"] = run.known.rows(run.done.judgements, run.selected)
                 if run.notes is not None:
-                    self.reports[name]["run"]["recording"] = run.notes
+                    report["run"]["recording"] = run.notes
+                self.reports.add(name, report, run.made)
         output = getattr(self._config, "workeroutput", None)
         if output is not None:
-            output[_KEY] = json.dumps(self.reports)
+            output[_KEY] = self.reports.packed()
         else:
-            self._write_reports()
-            judged = any(_judged(report) for report in self.reports.values())
+            self.reports.write()
+            told = self.reports.made.values()
+            judged = any(_judged(report) for report in told)
             empty = session.testscollected > 0 and not judged and not self._only_shown
             if session.exitstatus == pytest.ExitCode.OK and empty:
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-            if session.exitstatus == pytest.ExitCode.OK and any(map(deviations.failing, self.reports.values())):
+            if session.exitstatus == pytest.ExitCode.OK and any(map(deviations.failing, told)):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            if any("trouble" in report["run"].get("recording", {}) for report in self.reports.values()):
+            if self.reports.unwritten or any("trouble" in report["run"].get("recording", {}) for report in told):
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
         yield
 
@@ -267,23 +239,15 @@ class Session:
 
     def collect_from(self, worker_output: dict[str, Any]) -> None:
         """Take the reports that a worker brings."""
-        self.reports |= json.loads(worker_output.get(_KEY, "{}"))
-
-    def _write_reports(self) -> None:
-        if self._folder is None:
-            return
-        for name, report in self.reports.items():
-            path = Path(_folder_of(self._folder, name, list(self._runs)))
-            path.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-            (path / "report.json").write_text(text + "\n", encoding="utf-8")
-            if not report["run"]["stopped"]:
-                journal.clear(path)
+        if _KEY in worker_output:
+            self.reports.unpack(worker_output[_KEY])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The verdict of each provider, by level, with what was found."""
-        for report in self.reports.values():
+        for report in self.reports.made.values():
             summary.write(terminalreporter, report)
+        for trouble in self.reports.unwritten.values():
+            terminalreporter.write_line(messages.printable(f"No report: {trouble}"), red=True)
         if self._only_shown:
             for run in self._runs.values():
                 terminalreporter.write_line(summary.forecast(run.target, run.selected))

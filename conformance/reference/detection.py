@@ -19,7 +19,7 @@ from conformance.model import Account, Verdict
 from conformance.reference import faults
 from conformance.reference.app import Endpoint, credentials
 from conformance.reference.behaviour import healthy
-from conformance.reference.detection_page import markdown
+from conformance.reference.detection_page import figures, markdown
 from conformance.reference.inprocess import AppTransport, patience
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
@@ -145,14 +145,20 @@ def measure_all(provider: str, jobs: int = 1, only: Collection[str] = ()) -> lis
 
 
 def main() -> None:
-    """Measure what the suite detects of a provider's faults; print the page or write it."""
+    """Measure what the suite detects of a provider's faults; print the page, or write it and the pack's figures."""
     parser = argparse.ArgumentParser(prog="python -m conformance.reference.detection", description=main.__doc__)
     parser.add_argument("provider")
     parser.add_argument("--write", metavar="FILE", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    page = markdown(options.provider, measure_all(options.provider, options.jobs))
-    options.write.write_text(page, encoding="utf-8") if options.write else sys.stdout.write(page)
+    rows = measure_all(options.provider, options.jobs)
+    page = markdown(options.provider, rows)
+    if not options.write:
+        sys.stdout.write(page)
+        return
+    options.write.write_text(page, encoding="utf-8")
+    told = json.dumps(figures(rows), indent=2)
+    providers.load(options.provider).folders.detection.write_text(told + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

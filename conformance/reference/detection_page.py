@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from conformance import __version__
 
 if TYPE_CHECKING:
     from conformance.reference.detection import Row
@@ -64,6 +66,12 @@ one faulty endpoint after the other.
 |---|--:|---|--:|---|
 {requirements}
 """
+
+
+def figures(rows: list[Row]) -> dict[str, Any]:
+    """The sums of a measurement as data, for the reports about the pack."""
+    counts = Counter(row.noticed for row in rows)
+    return {"faults": len(rows), "noticed": {word: counts[word] for word in NOTICED}, "suite_version": __version__}
 
 
 def _line(*cells: object) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
 from conformance.answers import Answer, classify
 from conformance.model import Case, Expect, Judgement, Verdict, worst
+from conformance.target import challenged
 
 if TYPE_CHECKING:
     from conformance.model import Exchange, Operations, Requirement
+    from conformance.resources import PackFolders
     from conformance.runner import Run
     from conformance.target import Target
 
@@ -68,6 +71,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "stopped": run.stopped,
             "left": sorted(run.left),
             "budget": run.settings.budget,
+            **_challenge(run, target),
         },
         "account": suite.account.facts,
         "verdict": overall(run, rows, full=full),
@@ -92,7 +96,26 @@ def build(run: Run, target: Target) -> dict[str, Any]:
         "requirements": rows,
         "exchanges": {each.id: _exchange(each) for each in exchanges},
         "not_run": [{"id": name, "reason": why} for name, why in sorted((run.not_run | run.left_out).items())],
+        **_detection(provider.folders),
     }
+
+
+def _challenge(run: Run, target: Target) -> dict[str, Any]:
+    """The challenge that the run token depends on, if there was one."""
+    text = target.options.challenge
+    if not text or run.settings.token != challenged(text, target.nonce):
+        return {}
+    return {"challenge": {"text": text, "nonce": target.nonce}}
+
+
+def _detection(folders: PackFolders) -> dict[str, Any]:
+    """The detection power that was measured of the pack, where somebody measured it."""
+    if not folders.detection.is_file():
+        return {}
+    try:
+        return {"detection": json.loads(folders.detection.read_text(encoding="utf-8"))}
+    except (OSError, ValueError):
+        return {}
 
 
 def overall(run: Run, rows: list[dict[str, Any]], *, full: bool) -> str:
