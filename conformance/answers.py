@@ -115,8 +115,8 @@ def clock_skew(exchange: Exchange) -> timedelta:
     stated = exchange.response.header("date") if exchange.response else ""
     try:
         theirs: datetime = parsedate_to_datetime(stated)
-    except (ValueError, TypeError):
+        if theirs.tzinfo is None:
+            theirs = theirs.replace(tzinfo=UTC)
+        return abs(theirs - exchange.sent_at - timedelta(milliseconds=exchange.duration_ms))
+    except (ValueError, TypeError, OverflowError):
         return timedelta()
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=UTC)
-    return abs(theirs - exchange.sent_at - timedelta(milliseconds=exchange.duration_ms))

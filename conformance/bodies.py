@@ -10,13 +10,37 @@ if TYPE_CHECKING:
     from conformance.model import Exchange, Json
 
 
+def read(raw: bytes) -> Json:
+    """What JSON bytes say. Raises ValueError or RecursionError; NaN and the infinities are no JSON (RFC 8259)."""
+    return cast("Json", json.loads(raw, parse_constant=_no_number))
+
+
+def _no_number(word: str) -> Json:
+    raise json.JSONDecodeError(f"{word} is no JSON", word, 0)
+
+
 @lru_cache(maxsize=4096)
 def parsed(raw: bytes) -> Json:
     """What JSON bytes say, not to be changed; None for anything else. JSON's own null is nothing either."""
     try:
-        return cast("Json", json.loads(raw))
+        return read(raw)
     except (ValueError, RecursionError):
         return None
+
+
+def illegible(exchange: Exchange) -> str:
+    """Why an answer cannot be read here although it may be what is documented: too long, too deep, or empty for no."""
+    if exchange.response is None:
+        return ""
+    if exchange.response.truncated:
+        return "the answer is longer than is read"
+    try:
+        read(exchange.response.body)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return ""
+    except (ValueError, RecursionError):
+        return "the answer has numbers too long or nesting too deep to be read"
+    return ""
 
 
 def answered(exchange: Exchange) -> Json:

@@ -15,7 +15,7 @@ from conformance.values import mentions_time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.model import Case, Record
+    from conformance.model import Case, Exchange, Record
     from conformance.operations import Operation
     from conformance.suite import Suite
 
@@ -39,6 +39,7 @@ class Evidence:
         for index, record in enumerate(records):
             for atom in {*record.atoms, record.case} - {""}:
                 self.of[atom].append(index)
+        self._by_name = {each.exchange.id: each.exchange for each in records}
         self._controls = [index for index, each in enumerate(records) if each.purpose == "control"]
         self._pulses = [index for index, each in enumerate(records) if each.purpose == "pulse"]
         self.whole = standing.Whole(suite, records, self.answers, token)
@@ -46,6 +47,10 @@ class Evidence:
         for case in suite.cases:
             if case.group and case.expect is Expect.CONSISTENT:
                 self.groups[case.group] += [self.answers[index] for index in self.of[case.id][:1]]
+
+    def exchange(self, name: str) -> Exchange:
+        """An exchange by its id."""
+        return self._by_name[name]
 
     def operation(self, case: Case) -> Operation:
         """The operation that a case is about."""

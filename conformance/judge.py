@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from conformance import checking, scenario, schemas, standing
+from conformance import bodies, checking, scenario, schemas, standing
 from conformance.answers import Answer, describe, fates, in_a_word
 from conformance.evidence import Evidence
 from conformance.model import Expect, Finding, Judgement, Verdict
@@ -37,7 +36,23 @@ class _Bench:
         self._not_run = not_run
 
     def verdicts(self) -> dict[str, Judgement]:
-        return {case.id: self._judge(case) for case in self._suite.cases}
+        return {case.id: self._legible(case, self._judge(case)) for case in self._suite.cases}
+
+    def _legible(self, case: Case, judgement: Judgement) -> Judgement:
+        """What was found in answers that cannot be read here, but may be what is documented, proves nothing."""
+        if judgement.verdict not in (Verdict.VIOLATION, Verdict.ADVISORY):
+            return judgement
+        outcome = self._suite.provider.main.outcome
+        by_status = all(each.where.startswith(("response status", "status of")) for each in judgement.findings)
+        if by_status and not (outcome and outcome.by_name):
+            return judgement
+        exchanges = [self._evidence.exchange(name) for name in judgement.exchange_ids]
+        reasons = [bodies.illegible(each) for each in exchanges]
+        unread = all(reasons) if case.standing else any(reasons)
+        if not unread or not reasons:
+            return judgement
+        reason = next(each for each in reasons if each)
+        return Judgement(Verdict.INCONCLUSIVE, exchange_ids=judgement.exchange_ids, reason=reason)
 
     def _judge(self, case: Case) -> Judgement:
         if case.excluded:
@@ -201,7 +216,7 @@ class _Bench:
         if schema is None or exchange.response is None:
             return ()
         try:
-            body = json.loads(exchange.response.body)
+            body = bodies.read(exchange.response.body)
         except (ValueError, RecursionError):
             return (Finding("response body", "JSON", describe(exchange)),)
         return tuple(

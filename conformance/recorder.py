@@ -155,8 +155,9 @@ def _write(made: Prepared, old: Recording | None, done: Run, selected: list[str]
     assert made.notes is not None
     suite = made.target.suite
     made.judged = _recording(made, done)
-    if done.stopped and load.exists(made.folder):
-        made.notes["trouble"] = f"{made.folder}: not written: the run stopped, and the older recording says more"
+    if done.stopped and (load.exists(made.folder) or not done.records):
+        why = "and the older recording says more" if done.records else "before anything was sent"
+        made.notes["trouble"] = f"{made.folder}: not written: the run stopped, {why}"
         return done
     sessions = [*(old.sessions if old else ()), *made.judged.sessions]
     told = {name: index for index, each in enumerate(sessions) for name in each.cases}

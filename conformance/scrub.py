@@ -50,7 +50,7 @@ class Vault:
         self._members = frozenset(members)
         names = "|".join(re.escape(each) for each in self._members)
         # In a body that is no whole JSON, and in JSON inside a text, all that follows may belong to the value.
-        self._loose = re.compile(rf'(\\*"(?:{names})\\*"\s*:\s*)[^,}}\]]*') if names else None
+        self._loose = re.compile(rf'((?<!\\)\\*"(?:{names})\\*"\s*:\s*)[^,}}\]]*') if names else None
         self._old: list[tuple[str, str]] = []
 
     @property

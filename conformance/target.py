@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from conformance import __version__, credentials, providers, safety, spend, suite
 from conformance.errors import UserError
@@ -160,7 +161,7 @@ def _closed(provider: Provider, vault: Vault, token_url: str) -> dict[str, str]:
             return {}
         reason = "the access token is given, and no token URL is set to test"
     else:
-        reason = f"tokens come from {token_url}, and this is about {' and '.join(operations)}"
+        reason = f"tokens come from {urlsplit(token_url).hostname}, and this is about {' and '.join(operations)}"
     return dict.fromkeys(operations.values(), reason)
 
 

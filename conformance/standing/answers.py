@@ -75,7 +75,7 @@ def _not_json(exchange: Exchange) -> Finding | None:
     if kind != "application/json" and not kind.endswith("+json"):
         return Finding("media type of the answer", "application/json", describe(exchange))
     try:
-        json.loads(exchange.response.body if exchange.response else b"")
+        bodies.read(exchange.response.body if exchange.response else b"")
     except (ValueError, RecursionError):
         return Finding("response body", "JSON", describe(exchange))
     return None
