@@ -44,6 +44,7 @@ RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {
     "click": "cli",
     "faker": "people",
+    "jinja2": "report",
     "jsonpatch": "changes",
     "jsonschema_rs": "schemas",
     "rich": "cli",
