@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from conformance import target
@@ -38,12 +37,7 @@ def text(report: dict[str, Any]) -> str:
 
 def rendered(report: dict[str, Any]) -> dict[str, str]:
     """The files that are made from a report, by name."""
-    return {name: render(module, report) for name, module in FILES.items() if there(module)}
-
-
-def there(module: str) -> bool:
-    """Whether a renderer is there already."""
-    return find_spec(f"conformance.report.{module}") is not None
+    return {name: render(module, report) for name, module in FILES.items()}
 
 
 def render(module: str, what: Any) -> Any:
