@@ -146,9 +146,11 @@ class Runner:
 
     def _control(self) -> None:
         """A control; what was lost before it is sent again, with other identifiers: it may have arrived."""
-        lost = self._guard.check()
-        names = dict.fromkeys(name for each in lost for name in (*each.atoms, each.case) if name in self._suite.by_id)
-        if names:
+        # What is sent again needs a control behind it too.
+        while lost := self._guard.check():
+            names = dict.fromkeys(
+                name for each in lost for name in (*each.atoms, each.case) if name in self._suite.by_id
+            )
             self.doubtful[:] = [each for each in self.doubtful if each[0].id not in names]
             self._repeats += 1
             self._singles([self._suite.case(name) for name in names], self._memory.attempt(f"r{self._repeats}"))
