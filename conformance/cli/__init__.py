@@ -8,6 +8,8 @@ import click
 
 from conformance import __version__
 from conformance.cli.diff import differ
+from conformance.cli.lint import lint
+from conformance.cli.new import new
 from conformance.cli.providers import providers
 from conformance.cli.serve import serve
 from conformance.errors import UserError
@@ -26,6 +28,8 @@ def cli(context: click.Context) -> None:
 
 
 cli.add_command(differ)
+cli.add_command(lint)
+cli.add_command(new)
 cli.add_command(providers)
 cli.add_command(serve)
 
