@@ -89,7 +89,7 @@ class OrderMaker:
         parts = changes.tokens(self._form.lines)
         lines: list[Json] = []
         # Lines are filled one by one; elsewhere the template is filled as it stands.
-        filled = values.fill(_with_lines(shape, parts, lines), scope)
+        filled = values.fill(_with_lines(shape, parts, lines) if parts else shape, scope)
         if changes.exists(shape, self._form.lines) and parts:
             rows: list[Json] = [self._fill_line(shape, replace(scope, line=line)) for line in scope.draft.lines]
             cast("list[Json]", changes.read(filled, self._form.lines)).extend(rows)

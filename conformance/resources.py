@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 DETECTION = "detection.json"
 # A third party's distribution names, in this group, a package with folders schemas/ and fixtures/.
 GROUP = "conformance.providers"
+# Folders with schemas/ and fixtures/ in them, for packs that are being written and not installed yet.
+PACKS = "CONFORMANCE_PACKS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def packs_root() -> Path:
 
 @cache
 def providers() -> dict[str, PackFolders]:
-    """All packs by name: our own, then those that third parties ship through entry points."""
+    """All packs by name: our own, those that third parties ship through entry points, those of CONFORMANCE_PACKS."""
     found: dict[str, PackFolders] = {}
     root = packs_root()
     for descriptor in sorted(root.glob("schemas/*/provider.toml")):
@@ -84,6 +87,21 @@ def providers() -> dict[str, PackFolders]:
         found[point.name] = PackFolders(
             point.name, schemas, folder / "fixtures" / point.name, folder / "cassettes" / point.name
         )
+    for each in filter(None, os.environ.get(PACKS, "").split(os.pathsep)):
+        found |= _uninstalled(Path(each).absolute(), found)
+    return found
+
+
+def _uninstalled(root: Path, known: dict[str, PackFolders]) -> dict[str, PackFolders]:
+    """The packs in a folder. Raises UserError when there is none, or one of a name that is taken."""
+    descriptors = sorted(root.glob("schemas/*/provider.toml"))
+    if not descriptors:
+        raise UserError(f"{PACKS}: {root} has no schemas/NAME/provider.toml; name the folder that holds schemas/")
+    found: dict[str, PackFolders] = {}
+    for name, schemas in ((each.parent.name, each.parent) for each in descriptors):
+        if name in known:
+            raise UserError(f"{PACKS}: {root}: a provider named {name!r} exists already; rename the folder")
+        found[name] = PackFolders(name, schemas, root / "fixtures" / name, root / "cassettes" / name)
     return found
 
 

@@ -202,6 +202,15 @@ class Validator:
         ]
 
 
+def applicable(schema: JsonObject) -> bool:
+    """Whether the library can apply a schema at all: not one with a malformed keyword or pattern."""
+    try:
+        jsonschema_rs.Draft202012Validator(schema)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+        return False
+    return True
+
+
 @lru_cache(maxsize=64)
 def _compiled(text: str) -> Validator:
     return Validator(cast("JsonObject", json.loads(text)))
