@@ -53,7 +53,9 @@ class OrderMaker:
         self._seed = seed
         self._token = token
         self._schema = order_schema(operation.envelope, operation.wrapper, operation.request_schema)
-        self._shapes: dict[str, JsonObject] = {}
+        self._shapes: dict[tuple[object, ...], JsonObject] = {}
+        # Of each shape, by its identity: whether both discounts are told.
+        self._discounted: dict[int, bool] = {}
         kinds = [each for each in self._form.variants if account.get(each[0]) == each[1]]
         self._plain, self._least = kinds[0][2:] if kinds else (self._form.plain, self._form.minimal)
         self._country = self._home()
@@ -75,12 +77,13 @@ class OrderMaker:
         draft = replace(draft, lines=draft.lines[:-1])
         if recipe.free:
             draft = _free(draft)
-        elif not _mentions_discounts(shape):
+        elif not self._mentions_discounts(shape):
             draft = replace(draft, lines=tuple(replace(line, discount=_ZERO) for line in draft.lines))
         scope = Scope(draft, now, self._account, f"{self._seed}/{self._token}/{key}")
         order = self._fill(shape, scope)
         if self._form.lines:
-            scope = replace(scope, spare=self._fill_line(shape, replace(scope, line=spare)))
+            filled = scope
+            scope = replace(scope, spare=lambda: self._fill_line(shape, replace(filled, line=spare)))
         if recipe.given:
             order = changes.apply(order, values.filled_operations(recipe.given, scope))
         return order, scope
@@ -100,6 +103,13 @@ class OrderMaker:
             return None
         return values.fill(changes.read(shape, f"{self._form.lines}/0"), scope)
 
+    def _mentions_discounts(self, shape: JsonObject) -> bool:
+        """Whether both discounts are told; otherwise an order with a discount would not add up for its reader."""
+        if id(shape) not in self._discounted:
+            text = json.dumps(shape)
+            self._discounted[id(shape)] = '"@order.discount"' in text and '"@line.discount"' in text
+        return self._discounted[id(shape)]
+
     def _currency(self, country: str) -> str | None:
         """The country's own currency, unless the API knows none but others."""
         known = self._form.currencies
@@ -108,7 +118,7 @@ class OrderMaker:
     def shape(self, recipe: Recipe) -> JsonObject:
         """The part of the template that a recipe keeps, expressions unfilled. Do not change it."""
         start = self.plain.start if recipe.start == "plain" else recipe.start
-        key = json.dumps([start, recipe.country, recipe.carry, recipe.drop])
+        key = (start, recipe.country, recipe.carry, recipe.drop)
         if key not in self._shapes:
             self._shapes[key] = self._cut(start, recipe)
         return self._shapes[key]
@@ -203,12 +213,6 @@ def _keep_order(row: JsonObject, full: JsonObject) -> None:
     ordered = sorted(row.items(), key=lambda item: list(full).index(item[0]) if item[0] in full else len(full))
     row.clear()
     row.update(ordered)
-
-
-def _mentions_discounts(shape: Json) -> bool:
-    """Whether both discounts are told; otherwise an order with a discount would not add up for its reader."""
-    text = json.dumps(shape)
-    return '"@order.discount"' in text and '"@line.discount"' in text
 
 
 def _free(draft: drafts.Draft) -> drafts.Draft:

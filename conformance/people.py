@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.errors import nearest
@@ -228,6 +228,10 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKD", text.translate(_FOLDED)).encode("ascii", "ignore").decode()
 
 
+# So many people of each locale are enough: making one takes longer than all the rest of an order.
+_PEOPLE = 128
+
+
 class _Names(NamedTuple):
     first_name: str
     last_name: str
@@ -243,6 +247,7 @@ def _faker(locale: str) -> Faker:
     return Faker(locale, use_weighting=False)
 
 
+@lru_cache(maxsize=1024)
 def _names(locale: str, seed: int) -> _Names:
     # One generator serves every thread; seeded anew inside the lock, it cannot carry anything over.
     with _LOCK:
@@ -266,7 +271,7 @@ def household(code: str, seed: int, random: Random) -> tuple[Buyer, Address]:
     equally valid people of the same seed. Raises LookupError for a country not in the table.
     """
     land = country(code)
-    names = _names(land.locale, seed)
+    names = _names(land.locale, seed % _PEOPLE)
     if land.ascii_names:
         names = _Names(*(fold(name) for name in names))
     local_part = ".".join(

@@ -74,7 +74,7 @@ class Scope:
     """
     What expressions may speak of: one order in the making.
 
-    ``same`` is the first order of the case, ``spare`` one line more than the order has,
+    ``same`` is the first order of the case, ``spare`` makes one line more than the order has,
     ``past`` what earlier steps of the case sent and were answered.
     """
 
@@ -84,7 +84,7 @@ class Scope:
     key: str
     line: drafts.Line | None = None
     same: Json = None
-    spare: Json = None
+    spare: Callable[[], Json] | None = None
     past: Past = Past()
 
 
@@ -199,7 +199,7 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     # A number that no order of the account goes by.
     "number": lambda _rest, scope: random.Random(scope.key).randrange(10**11, 10**12),
     "lower": lambda rest, scope: str(changes.read(scope.same, rest)).lower(),
-    "spare-line": lambda _rest, scope: scope.spare,
+    "spare-line": lambda _rest, scope: scope.spare() if scope.spare else None,
     "same": lambda rest, scope: changes.read(scope.same, rest),
 }
 
