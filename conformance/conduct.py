@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from conformance import credentials, journal, preflight, safety
 from conformance.errors import UserError
 from conformance.memory import Memory
+from conformance.pace import Pace
 from conformance.patience import Patience
 from conformance.runner import Runner, Settings
 from conformance.target import head, instant_of, token, vault
@@ -151,7 +152,7 @@ def transport(target: Target) -> Generator[HttpTransport]:
         headers=options.headers,
         token=token,
         connections=_lanes(target),
-        max_rps=options.max_rps,
+        pace=Pace(options.max_rps, () if safety.is_loopback(parts.hostname or "") else provider.rates),
         bases=bases[1:],
         places=places,
         files=options.files,

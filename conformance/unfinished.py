@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import journal, providers, suite, target
+from conformance.answers import Answer, fates
 from conformance.judge import judge
 from conformance.memory import remembered
 from conformance.model import Account
@@ -14,9 +15,23 @@ from conformance.sender import Run, Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conformance.model import Record
     from conformance.target import Target
 
 WHY = "it was broken off; pytest --provider={} --resume={} takes it up again"
+
+
+def nothing_yet(target: Target, selected: list[str]) -> Run:
+    """A run that has just begun, for what stands in its place until it ends."""
+    options = target.options
+    why = WHY.format(options.provider, options.resume or options.report)
+    not_run = dict.fromkeys(selected, f"not sent: {why}")
+    settings = Settings(options.seed, options.token or "none-yet")
+    now = datetime.now(UTC)
+    return Run(
+        target.suite, settings, tuple(selected), now,
+        not_run=not_run, judgements=judge(target.suite, [], not_run), stopped=why, finished_at=now,
+    )  # fmt: skip
 
 
 def judged(folder: Path) -> tuple[Run, Target]:
@@ -48,7 +63,15 @@ def judged(folder: Path) -> tuple[Run, Target]:
         records,
         not_run,
         judge(made, records, not_run, head["token"]),
+        orders_created=sum(_created(made, each) for each in records),
         stopped=reason,
         finished_at=max((each.exchange.sent_at for each in records), default=started),
     )
     return run, target.Target(head["kind"], options, made, None, head["url"])
+
+
+def _created(made: suite.Suite, record: Record) -> int:
+    main = made.provider.main
+    if record.exchange.operation != main.id:
+        return 0
+    return fates(main, record.exchange, record.orders).count(Answer.ACCEPTED)

@@ -19,6 +19,7 @@ from byteserver import OK, SOON, answered, serving
 
 from conformance.auth import TokenEndpoint
 from conformance.model import Request
+from conformance.pace import Pace
 from conformance.scrub import Vault
 from conformance.transport import MAX_BODY, HttpTransport, carrier, connections, sockets
 from conformance.transport.room import KEPT_OF_LONG
@@ -247,7 +248,7 @@ def test_many_threads_get_their_own_answers(connect):
 
 def test_the_ceiling_of_requests_is_kept(connect):
     with serving(OK) as server, ThreadPoolExecutor(6) as pool:
-        carrier = connect(server.url, connections=6, max_rps=20)
+        carrier = connect(server.url, connections=6, pace=Pace(20))
         started = time.monotonic()
         list(pool.map(lambda _: send(carrier), range(6)))
     # The first goes at once, the others a twentieth of a second apart.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _TOGETHER = {
     "control": "controls",
+    "pulse": "controls",
     "probe": "controls",
     "lost": "lost",
     "sweep": "sweeps",

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from conformance import journal, unfinished
 from conformance.errors import UserError
-from conformance.report import bundle, files
+from conformance.report import build, bundle, files
 
 # Formats beside those of the bundle, by the ending of the file and the module whose ``render`` makes it.
 OTHERS = {"ctrf": (".ctrf.json", "ctrf"), "earl": (".earl.jsonld", "earl"), "pdf": (".pdf", "pdf")}
@@ -27,11 +28,13 @@ def report(folder: Path, formats: tuple[str, ...], out: Path | None, *, index: b
     Make the files for readers anew from the report.json in FOLDER.
 
     Other formats go beside the folder, not into it: the files of a bundle are attested. An incomplete report
-    will do, and says so.
+    will do, and says so; that of a run that was broken off is made from its journal.
     """
     if index:
         _index(folder)
         return
+    if (folder / journal.NAME).exists():
+        _interrupted(folder)
     data = _read(folder / bundle.REPORT)
     made = bundle.rendered(data)
     attested = out is None and (folder / bundle.ATTESTATION).exists()
@@ -44,6 +47,12 @@ def report(folder: Path, formats: tuple[str, ...], out: Path | None, *, index: b
         ending, module = OTHERS[each]
         what = bundle.render("page", data) if each == "pdf" else data
         _write((out or folder.resolve().parent) / f"{folder.resolve().name}{ending}", bundle.render(module, what))
+
+
+def _interrupted(folder: Path) -> None:
+    """Make the report of a run that was broken off from its journal, as far as that goes."""
+    (folder / bundle.ATTESTATION).unlink(missing_ok=True)
+    _write(folder / bundle.REPORT, bundle.text(build.build(*unfinished.judged(folder))))
 
 
 def _stands(path: Path, content: str) -> bool:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.runner import collect_one_node
 
-from conformance import recorder, resources
+from conformance import recorder, resources, unfinished
 from conformance.errors import nearest
 from conformance.model import Verdict
 from conformance.plugins import deviations, messages, options, reports, summary
 from conformance.plugins.deviations import DeviationItem
 from conformance.plugins.items import CaseItem, ProviderCollector
-from conformance.report import build
+from conformance.report import build, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -99,11 +100,18 @@ class ProviderRun:
     def result(self) -> Run:
         """The finished run."""
         if self._run is None:
+            self.begin()
             self._run = recorder.run(self.made, self.selected, self.progress)
             if self._run.interrupted:
                 # What was answered until then is told all the same.
                 raise KeyboardInterrupt
         return self._run
+
+    def begin(self) -> None:
+        """Put a report that says so in the place of what may stand there: this run has not come to its end."""
+        folder = self.target.options.report
+        if folder and not self.made.replays:
+            bundle.begin(Path(folder), build.build(unfinished.nothing_yet(self.target, self.selected), self.target))
 
     @property
     def target(self) -> target.Target:

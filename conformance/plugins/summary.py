@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, plan, providers, spend
@@ -22,6 +24,8 @@ _LEVELS = ("must", "should", "silent", "contradictory")
 _VERDICTS = ("violation", "inconclusive", "advisory", "conformant", "observed", "not-applicable", "untested")
 _COLOURS = {"conformant": {"green": True}, "nonconformant": {"red": True}, "inconclusive": {"yellow": True}}
 _SHOWN = 10
+# Before that a rate says little, and nobody asks.
+_LONG_S = 5.0
 
 
 def header(target: Target) -> str:
@@ -52,13 +56,22 @@ def forecast(target: Target, selected: list[str]) -> str:
 
 
 def progress(config: pytest.Config) -> Callable[[int, int], None] | None:
-    """A line that counts requests, where somebody looks at it."""
+    """A line that counts requests, where somebody looks at it; on long runs with their rate and the time left."""
     if hasattr(config, "workerinput") or not sys.stderr.isatty():
         return None
+    started, first = time.monotonic(), 0
 
     def show(done: int, expected: int) -> None:
-        end = "\r" if done < expected else " \r"
-        sys.stderr.write(f"  {done} of about {max(expected, done)} requests{end}")
+        nonlocal started, first
+        if not first:
+            # A run that was taken up again did not do all that in this moment.
+            started, first = time.monotonic(), done
+        seconds, line = time.monotonic() - started, f"  {done} of about {max(expected, done)} requests"
+        if seconds > _LONG_S and done > first:
+            rate = (done - first) / seconds
+            left = timedelta(seconds=round(max(expected - done, 0) / rate))
+            line += f", {rate:.1f} a second, {left} left"
+        sys.stderr.write(f"{line:<75}\r")
         sys.stderr.flush()
 
     return show

@@ -89,12 +89,16 @@ def build(run: Run, target: Target) -> dict[str, Any]:
                 for record in run.records
                 if record.purpose == "clean-up"
             ),
-            "controls": sum(each.purpose == "control" for each in run.records),
+            "controls": sum(each.purpose in ("control", "pulse") for each in run.records),
             "orders_created": run.orders_created,
             "spent": run.spent,
         },
         "requirements": rows,
-        "exchanges": {each.id: _exchange(each) for each in exchanges},
+        "exchanges": {
+            each.id: _exchange(each, record.purpose)
+            for record in run.records
+            for each in (*record.earlier, record.exchange)
+        },
         "not_run": [{"id": name, "reason": why} for name, why in sorted((run.not_run | run.left_out).items())],
         **_detection(provider.folders),
     }
@@ -214,10 +218,11 @@ def _mixed_batches(outcomes: list[set[str]]) -> str:
     return "all-or-nothing" if {"refused"} in outcomes else "accepted, bad order and all"
 
 
-def _exchange(exchange: Exchange) -> dict[str, Any]:
+def _exchange(exchange: Exchange, purpose: str) -> dict[str, Any]:
     request, response = exchange.request, exchange.response
     row: dict[str, Any] = {
         "operation": exchange.operation,
+        "purpose": purpose,
         "request": {
             "method": request.method,
             "path": request.path,

@@ -52,6 +52,20 @@ def index(folder: Path) -> str:
     return page
 
 
+def begin(folder: Path, report: dict[str, Any]) -> None:
+    """
+    Make room for the report of a run that begins: what an earlier run left is not taken for its own.
+
+    ``report`` stands there until the run ends. Raises UserError where that cannot be done.
+    """
+    try:
+        for name in (ATTESTATION, *FILES):
+            (folder / name).unlink(missing_ok=True)
+        put(folder / REPORT, text(report))
+    except OSError as error:
+        raise UserError(f"{folder}: the report cannot be written ({error.strerror or error})") from error
+
+
 def keep(folder: Path, recording: Recording, made: target.Target, report: dict[str, Any]) -> None:
     """
     Write the evidence of a run, in the process that did it.

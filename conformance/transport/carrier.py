@@ -10,10 +10,11 @@ from urllib.parse import quote, urlsplit
 from conformance import __version__
 from conformance.credentials import TokenKeeper
 from conformance.model import Exchange, Request, Response, Trouble
+from conformance.pace import Pace
 from conformance.transport import tokens
 from conformance.transport.failures import LostError
 from conformance.transport.room import Room
-from conformance.transport.throttle import Pace, retry_after
+from conformance.transport.throttle import retry_after
 from conformance.transport.tls import Files
 from conformance.transport.wire import Wire
 
@@ -61,7 +62,7 @@ class HttpTransport:
         headers: Iterable[tuple[str, str]] = (),
         token: tuple[str, TokenEndpoint | None] = ("", None),
         connections: int = 1,
-        max_rps: float = 0.0,
+        pace: Pace | None = None,
         bases: Iterable[str] = (),
         places: Mapping[str, str] | None = None,
         files: Files | None = None,
@@ -77,7 +78,7 @@ class HttpTransport:
         self._wire = Wire(secrets, files or Files(), timeout, connections)
         self._token = token
         self.tokens = TokenKeeper(secrets, self._fetch_token if token[0] and secrets.get("client_secret") else None)
-        self._pace = Pace(max_rps)
+        self._pace = pace or Pace()
         self._room = Room()
 
     def send(self, request: Request, operation: str, name: str, now: datetime) -> Exchange:
@@ -133,12 +134,13 @@ class HttpTransport:
             pause = retry_after(response)
             if pause is None or waited + pause > _MAX_WAIT_S or tries == _THROTTLE_TRIES:
                 return response
-            time.sleep(pause)
+            # Others would be throttled too.
+            self._pace.hold(pause)
             waited += pause
             tries += 1
 
     def _once(self, request: Request) -> Response:
-        self._pace.wait()
+        self._pace.wait(request.method)
         headers = {"user-agent": f"bulk-order-conformance/{__version__}", "accept-encoding": "identity"}
         headers |= {key: self._vault.fill(value) for key, value in request.headers}
         headers |= dict(self._extra)
