@@ -111,13 +111,13 @@ class _Bench:
 _bench = lru_cache(maxsize=1)(_Bench)
 
 
-def measure(provider: str, requirement: str) -> list[Row]:
+def measure(provider: str, requirement: str, *, others: bool = True) -> list[Row]:
     """
     The rows of one requirement's faults; faults that come to the same share a run.
 
     Faults made by hand are tried in a full run, those of single constraints with their
-    requirement's own cases and whatever these need.
-    Raises PackError for a fault that changes nothing.
+    requirement's own cases and whatever these need; all of them where it does not matter
+    which ``others`` turn red. Raises PackError for a fault that changes nothing.
     """
     bench = _bench(provider)
     runs: dict[str, Run] = {}
@@ -128,7 +128,7 @@ def measure(provider: str, requirement: str) -> list[Row]:
             if behaviour == bench.healthy:
                 raise PackError(f"{fault.id}: this fault leaves the endpoint as it is")
             key = json.dumps(asdict(behaviour), sort_keys=True)
-            full = fault.kind == "hand-made"
+            full = others and fault.kind == "hand-made"
             if key not in runs:
                 runs[key] = bench.run(behaviour, requirement, full=full)
             rows.append(bench.row(fault, runs[key]))

@@ -29,7 +29,7 @@ def visible(text: object, longest: int = LONGEST) -> str:
     return shown if len(whole) <= longest else f"{shown}… ({len(whole):,} characters in all)"
 
 
-def command(report: dict[str, Any], case_id: str) -> str:
+def arguments(report: dict[str, Any], case_id: str) -> list[str]:
     """The command that runs one case again; the account file is named as in the README, for a report has no path."""
     target, run = report["target"], report["run"]
     parts = ["pytest", f"--provider={report['provider']['name']}", f"--case={case_id}"]
@@ -43,7 +43,12 @@ def command(report: dict[str, Any], case_id: str) -> str:
         parts.append("--reference-strict")
     if run["seed"] != 1:
         parts.append(f"--seed={run['seed']}")
-    return visible(shlex.join(parts), 1000)
+    return parts
+
+
+def command(report: dict[str, Any], case_id: str) -> str:
+    """The command that runs one case again, as one line to look at."""
+    return visible(shlex.join(arguments(report, case_id)), 1000)
 
 
 def changes(case: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import Any
 
+from conformance.report import words
 from conformance.report.page.texts import has_unseen
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
@@ -18,19 +19,7 @@ _LEFT_OUT = frozenset({"content-length", "host", "user-agent", "connection"})
 
 def pytest(report: dict[str, Any], case: str) -> str:
     """The command that runs one case again."""
-    target, run = report["target"], report["run"]
-    parts = ["pytest", f"--provider={report['provider']['name']}", f"--case={case}"]
-    if target["kind"] == "cassettes":
-        return _joined([*parts, "--record-mode=none"])
-    if target["kind"] == "live":
-        parts.append(f"--endpoint={target['url']}")
-        parts += ["--account=account.toml"] if report["account"] else []
-        parts += [f"--allow={','.join(run['allowed'])}"] if run["allowed"] else []
-    elif target["strict"]:
-        parts.append("--reference-strict")
-    if run["seed"] != 1:
-        parts.append(f"--seed={run['seed']}")
-    return _joined(parts)
+    return _joined(words.arguments(report, case))
 
 
 def curl(report: dict[str, Any], name: str, longest: int = LONGEST) -> str:
