@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import jsonschema
@@ -235,10 +236,13 @@ def test_the_command_writes_the_page(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(
         detection, "measure_all", lambda provider, jobs: rows if (provider, jobs) == ("acme", 3) else []
     )
+    folders = SimpleNamespace(detection=tmp_path / "detection.json")
+    monkeypatch.setattr(detection.providers, "load", lambda name: SimpleNamespace(folders=folders))
     monkeypatch.setattr("sys.argv", ["detection", "acme", "--jobs", "3", "--write", str(tmp_path / "page.md")])
     detection.main()
     page = detection_page.markdown("acme", rows)
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == page
+    assert json.loads(folders.detection.read_text(encoding="utf-8"))["faults"] == 1
     monkeypatch.setattr("sys.argv", ["detection", "acme", "--jobs", "3"])
     detection.main()
     assert capsys.readouterr().out == page

@@ -108,7 +108,8 @@ class _Bench:
         return ("invisible", fault.unseen) if fault.unseen else ("missed", "nothing differs from the healthy endpoint")
 
 
-_bench = lru_cache(maxsize=1)(_Bench)
+# Tests come to the providers in any order, and each bench takes a full run to make.
+_bench = lru_cache(maxsize=8)(_Bench)
 
 
 def measure(provider: str, requirement: str, *, others: bool = True) -> list[Row]:
@@ -131,7 +132,11 @@ def measure(provider: str, requirement: str, *, others: bool = True) -> list[Row
             full = others and fault.kind == "hand-made"
             if key not in runs:
                 runs[key] = bench.run(behaviour, requirement, full=full)
-            rows.append(bench.row(fault, runs[key]))
+            row = bench.row(fault, runs[key])
+            if row.noticed != "violation" and fault.kind == "hand-made" and not full:
+                # Perhaps its own cases were too few to go by.
+                row = bench.row(fault, bench.run(behaviour, requirement))
+            rows.append(row)
     return rows
 
 
