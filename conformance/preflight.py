@@ -17,6 +17,7 @@ from conformance.evidence import MAX_SKEW
 from conformance.judge import judge
 from conformance.plan import Atom
 from conformance.sender import Run
+from conformance.transport import tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,7 +55,7 @@ def obstacle(suite: Suite, transport: HttpTransport, vault: Vault, timeout: floa
     Only what no run can do without: a connection and, where tokens are fetched, a token. Credentials that
     may not read may still create, so the rest is left to the first control.
     """
-    found = [*connection(transport.endpoint, timeout), token(suite, transport, vault)]
+    found = [*connection(transport, timeout), token(suite, transport, vault)]
     return next((f"preflight: {each.detail}" for each in found if each.status == FAILED), "")
 
 
@@ -83,7 +84,7 @@ class Cautious:
 def checks(suite: Suite, transport: HttpTransport, vault: Vault, timeout: float) -> Iterator[Check]:
     """Everything that can be looked at without creating an order, and in the end what cannot."""
     yield facts(suite)
-    found = [*connection(transport.endpoint, timeout)]
+    found = [*connection(transport, timeout)]
     if found[-1].status != FAILED:
         found.append(token(suite, transport, vault))
     yield from found
@@ -97,17 +98,20 @@ def checks(suite: Suite, transport: HttpTransport, vault: Vault, timeout: float)
 # The endpoint
 
 
-def connection(endpoint: str, timeout: float) -> list[Check]:
+def connection(transport: HttpTransport, timeout: float) -> list[Check]:
     """Name, connection and encryption, told apart; what comes after a failure is left out."""
-    found = _connection(endpoint, timeout)
+    if transport.proxied:
+        # It is the proxy that looks the name up and connects.
+        return [Check("connection", UNCHECKED, "it goes through a proxy, which the first request will show")]
+    found = _connection(transport, timeout)
     if found[-1].status == FAILED:
         time.sleep(_PAUSE_S)
-        found = _connection(endpoint, timeout)
+        found = _connection(transport, timeout)
     return found
 
 
-def _connection(endpoint: str, timeout: float) -> list[Check]:
-    parts = urlsplit(endpoint)
+def _connection(transport: HttpTransport, timeout: float) -> list[Check]:
+    parts = urlsplit(transport.endpoint)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     place = parts.netloc if parts.port else f"{parts.netloc}:{port}"
@@ -127,24 +131,22 @@ def _connection(endpoint: str, timeout: float) -> list[Check]:
         if parts.scheme != "https":
             return [*found, Check("encryption", UNCHECKED, "http has none")]
         try:
-            return [*found, Check("encryption", OK, _secured(line, host.rstrip(".")))]
+            return [*found, Check("encryption", OK, _secured(line, host.rstrip("."), transport))]
         except (OSError, ValueError) as error:
             return [*found, Check("encryption", FAILED, f"{place}: {_why_not(error)}")]
 
 
-def _secured(line: socket.socket, host: str) -> str:
-    """The protocol of a TLS connection, made as the transport makes its own. Raises OSError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
+def _secured(line: socket.socket, host: str, transport: HttpTransport) -> str:
+    """The protocol of a TLS connection, with the certificates that the transport trusts and shows. Raises OSError."""
+    context = tls.context(transport.files)
+    context.sslsocket_class = ssl.SSLSocket
     with context.wrap_socket(line, server_hostname=host) as secured:
         return secured.version() or "TLS"
 
 
 def _why_not(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not accepted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"no TLS connection: {error.reason or error}; check that the port speaks https"
+        return tls.why(error)
     return f"no TLS connection: {error}; {_RUNNING}"
 
 

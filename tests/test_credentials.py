@@ -248,7 +248,7 @@ def test_cases_about_tokens_ask_where_tokens_come_from(monkeypatch, variables):
             made.update(options)
             super().__init__(endpoint, secrets, **options)
 
-    monkeypatch.setattr(target, "HttpTransport", Kept)
+    monkeypatch.setattr(conduct, "HttpTransport", Kept)
     secrets, _ = vault(SENDCLOUD, OAUTH)
     account = providers.reference_account(SENDCLOUD)
     endpoint = "https://panel.sendcloud.sc"

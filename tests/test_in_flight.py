@@ -55,7 +55,8 @@ def test_verdicts_do_not_depend_on_how_many_are_in_flight(provider, width):
     alone = run(provider=provider)
     together = run(provider=provider, concurrency=width, around=Jittery)
     assert verdicts(together) == verdicts(alone)
-    numbers = [int(each.exchange.id[1:5]) for each in together.records]
+    # What is looked up before a unit begins is kept at once.
+    numbers = [int(each.exchange.id[1:5]) for each in together.records if each.purpose != "lookup"]
     assert numbers == sorted(numbers)
     main = together.suite.provider.main.id
     purposes = [each.purpose for each in together.records if each.exchange.operation == main]
@@ -119,8 +120,11 @@ def test_an_endpoint_that_begins_to_refuse_everything_proves_nothing_by_it(after
     outcome = run(concurrency=width, around=lambda inner: Turning(inner, after, 422))
     assert "the plain valid batch was not accepted: 422" in outcome.stopped
     healthy = run()
+    main = outcome.suite.provider.main.id
     for name, each in outcome.judgements.items():
-        if each.verdict not in (Verdict.INCONCLUSIVE, Verdict.OBSERVED):
+        # A token that is refused is refused, whatever becomes of orders.
+        about_orders = outcome.suite.by_id[name].operation == main
+        if about_orders and each.verdict not in (Verdict.INCONCLUSIVE, Verdict.OBSERVED):
             assert each.verdict == healthy.judgements[name].verdict
     assert sum(each.verdict is Verdict.INCONCLUSIVE for each in outcome.judgements.values()) > 100
 

@@ -249,7 +249,7 @@ def test_not_there(live):
         closed.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port
         place = f"127.0.0.1:{closed.getsockname()[1]}"
         outcome = live(f"http://{place}")
-    reason = f"preflight: {place}: Connection refused (nothing was sent); check that the endpoint is running and its URL is right"
+    reason = f"preflight: {place}: Connection refused; check that the endpoint is running and its URL is right"
     stopped(outcome, reason)
 
 

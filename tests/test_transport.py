@@ -21,7 +21,7 @@ from conformance.auth import TokenEndpoint
 from conformance.model import Request
 from conformance.pace import Pace
 from conformance.scrub import Vault
-from conformance.transport import MAX_BODY, HttpTransport, carrier, connections, sockets
+from conformance.transport import MAX_BODY, HttpTransport, connections, sockets
 from conformance.transport.room import KEPT_OF_LONG
 
 NOW = datetime(2026, 11, 20, 9, 15, tzinfo=UTC)
@@ -667,9 +667,9 @@ def test_429_is_waited_for_and_the_same_sent_again(connect):
     assert server.seen[0] == server.seen[1]
 
 
-def test_retry_after_may_be_a_date(connect, monkeypatch):
+def test_retry_after_may_be_a_date(connect):
     slept = []
-    monkeypatch.setattr(carrier.time, "sleep", slept.append)
+    pace = Pace(pause=slept.append)
 
     def answer(connection, _request, number):
         moment = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
@@ -677,7 +677,7 @@ def test_retry_after_may_be_a_date(connect, monkeypatch):
         return True
 
     with serving(answer) as server:
-        assert send(connect(server.url)).response.status == 201
+        assert send(connect(server.url, pace=pace)).response.status == 201
     assert [25 < pause <= 30 for pause in slept] == [True]
 
 
@@ -832,15 +832,14 @@ def test_the_librarys_own_log_tells_no_secret(connect, caplog):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, AssertionError])
-def test_no_frame_that_holds_a_secret_is_shown_when_a_run_is_broken_off(connect, monkeypatch, error):
+def test_no_frame_that_holds_a_secret_is_shown_when_a_run_is_broken_off(connect, error):
     """Pytest shows what the frames of a traceback hold, with --showlocals for example."""
 
     def interrupted(*_, **__):
         raise error
 
-    monkeypatch.setattr(carrier.time, "sleep", interrupted)
     with serving(answered("429 Too Many Requests", "Retry-After: 1")) as server:
-        one = connect(server.url, {"access_token": SECRET})
+        one = connect(server.url, {"access_token": SECRET}, pace=Pace(pause=interrupted))
         with pytest.raises(error) as caught:
             send(one, post(headers=(("authorization", "{{access_token}}"),)))
     shown = str(caught.getrepr(showlocals=True, funcargs=True, style="long", chain=True))

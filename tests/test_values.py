@@ -19,7 +19,13 @@ NOW = datetime(2026, 3, 1, 0, 30, 15, tzinfo=UTC)
 DRAFT = drafts.draft("AL-001/plain", now=NOW, token="k7m2qd", lines=2)
 ACCOUNT = Account({"merchant_ids": ["m-1", "m-2"], "none": [], "off": False, "products": [{"sku": "S-1"}]})
 SCOPE = Scope(
-    DRAFT, NOW, ACCOUNT, "AL-001/plain", DRAFT.lines[0], same={"id": "T-9", "items": [{"id": 1}]}, spare={"id": "L-9"}
+    DRAFT,
+    NOW,
+    ACCOUNT,
+    "AL-001/plain",
+    DRAFT.lines[0],
+    same={"id": "T-9", "items": [{"id": 1}]},
+    spare=lambda: {"id": "L-9"},
 )
 
 

@@ -10,6 +10,7 @@ import click
 from conformance import conduct, preflight, safety, target
 from conformance.errors import UserError
 from conformance.preflight import FAILED, Check
+from conformance.transport import Files
 
 
 @click.command(name="preflight")
@@ -22,6 +23,9 @@ from conformance.preflight import FAILED, Check
 @click.option(
     "--request-timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, metavar="SECONDS"
 )
+@click.option("--ca-bundle", default="", metavar="FILE", help="Further issuers of certificates to trust (PEM).")
+@click.option("--client-cert", default="", metavar="FILE", help="A certificate to show (PEM).")
+@click.option("--client-key", default="", metavar="FILE", help="Its private key, where that is a file of its own.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
 def preflights(
@@ -34,6 +38,9 @@ def preflights(
     revision: str,
     headers: tuple[str, ...],
     request_timeout: float,
+    ca_bundle: str,
+    client_cert: str,
+    client_key: str,
     form: str,
 ) -> None:
     """
@@ -48,6 +55,7 @@ def preflights(
         revision=revision,
         timeout=request_timeout,
         headers=tuple(map(_header, headers)),
+        files=Files(ca_bundle, client_cert, client_key),
         # Whether the tests may create orders is one of the checks; none is created here.
         allowed=frozenset(safety.EFFECTS),
     )

@@ -11,7 +11,7 @@ from conformance import __version__
 from conformance.credentials import TokenKeeper
 from conformance.model import Exchange, Request, Response, Trouble
 from conformance.pace import Pace
-from conformance.transport import tokens
+from conformance.transport import proxies, tokens
 from conformance.transport.failures import LostError
 from conformance.transport.room import Room
 from conformance.transport.throttle import retry_after
@@ -75,7 +75,8 @@ class HttpTransport:
         self._places = dict(places or {})
         self._vault = secrets
         self._extra = tuple(headers)
-        self._wire = Wire(secrets, files or Files(), timeout, connections)
+        self.files = files or Files()
+        self._wire = Wire(secrets, self.files, timeout, connections)
         self._token = token
         self.tokens = TokenKeeper(secrets, self._fetch_token if token[0] and secrets.get("client_secret") else None)
         self._pace = pace or Pace()
@@ -115,6 +116,11 @@ class HttpTransport:
     def endpoint(self) -> str:
         """Where requests go: the part before the operation's path."""
         return self._host + self._base
+
+    @property
+    def proxied(self) -> bool:
+        """Whether requests to the endpoint go through a proxy."""
+        return proxies.proxy_for(self._host) is not None
 
     def close(self) -> None:
         """Close all connections."""

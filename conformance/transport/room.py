@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 # Of a body that is too long only the beginning is kept: it is no JSON any more, and a run has thousands.
-KEPT_OF_LONG = 1 << 12
+KEPT_OF_LONG = 1 << 10
 # So much may the bodies of a run take together: several times what they take where nothing is wrong. A report holds
 # each of them again, as text.
-_ROOM = 12 << 20
+_ROOM = 8 << 20
 
 
 class Room:
