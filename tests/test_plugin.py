@@ -378,7 +378,10 @@ def careless(run_pytest, tmp_path_factory):
     """A run against an endpoint that takes everything, and another one of what failed."""
     folder = tmp_path_factory.mktemp("careless")
     with Constant(reply=Reply(201)).serving() as endpoint:
-        arguments = ("--provider=atlast", f"--endpoint={endpoint.url}", "-k", "AL-034 or AL-039", "--report=out")
+        arguments = (
+            *("--provider=atlast", "--revision=v1", f"--endpoint={endpoint.url}"),
+            *("-k", "AL-034 or AL-039", "--report=out"),
+        )
         variables = {"ATLAST_ACCESS_TOKEN": TOKEN}
         first = run_pytest(folder, *arguments, env=variables)
         assert first.report["verdict"] == "nonconformant"
@@ -399,7 +402,7 @@ def test_failure_tells_all(careless):
         "  expected  a refusal (4xx)",
         "  got       201 (empty body)",
         f"  source    {requirement.source}",
-        f"  replay    pytest --provider=atlast --case={SHORT} --endpoint={url}",
+        f"  replay    pytest --provider=atlast --case={SHORT} --endpoint={url} --revision=v1",
     ]
     assert "Traceback" not in first.text
 

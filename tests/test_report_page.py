@@ -380,6 +380,13 @@ def test_the_embedded_endpoint_is_a_variable_because_its_port_is_chance():
             {"target": {"kind": "live", "url": "https://example.com", "strict": False}, "account": {"a": 1}},
             "--endpoint=https://example.com --account=account.toml --allow=money,orders --seed=7",
         ),
+        (
+            {
+                "target": {"kind": "reference", "url": "", "strict": False},
+                "run": {"allowed": [], "seed": 1, "revision": "old"},
+            },
+            "--revision=old",
+        ),
     ],
 )
 def test_the_pytest_command_runs_a_case_again_where_it_was_run(change, more):

@@ -80,10 +80,14 @@ def command(case_id: str, options: Options) -> str:
         return shlex.join(parts)
     if options.endpoint:
         parts.append(f"--endpoint={options.endpoint}")
+    elif options.strict:
+        parts.append("--reference-strict")
     if options.account:
         parts.append(f"--account={options.account}")
     if options.allowed:
         parts.append(f"--allow={','.join(sorted(options.allowed))}")
+    if options.revision:
+        parts.append(f"--revision={options.revision}")
     if options.seed != 1:
         parts.append(f"--seed={options.seed}")
     return shlex.join(parts)

@@ -71,6 +71,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "stopped": run.stopped,
             "left": sorted(run.left),
             "budget": run.settings.budget,
+            **({"revision": target.options.revision} if target.options.revision else {}),
             **_challenge(run, target),
         },
         "account": suite.account.facts,

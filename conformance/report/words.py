@@ -41,6 +41,8 @@ def arguments(report: dict[str, Any], case_id: str) -> list[str]:
         parts += [f"--allow={','.join(run['allowed'])}"] if run["allowed"] else []
     elif target["strict"]:
         parts.append("--reference-strict")
+    if asked := run.get("revision"):
+        parts.append(f"--revision={asked}")
     if run["seed"] != 1:
         parts.append(f"--seed={run['seed']}")
     return parts
