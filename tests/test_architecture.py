@@ -23,7 +23,7 @@ LAYERS = (
     ("answers", "catalogue", "credentials", "orders", "safety", "scaffold"),
     ("refusals",),
     ("checking", "checks", "transport"),
-    ("suite",),
+    ("inspection", "suite"),
     ("deviations", "ledger", "memory", "plan"),
     ("batches", "standing"),
     ("spend",),

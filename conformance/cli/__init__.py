@@ -7,6 +7,7 @@ import sys
 import click
 
 from conformance import __version__
+from conformance.cli.check import check
 from conformance.cli.diff import differ
 from conformance.cli.keygen import keygen
 from conformance.cli.lint import lint
@@ -31,6 +32,7 @@ def cli(context: click.Context) -> None:
         context.exit(_USAGE)
 
 
+cli.add_command(check)
 cli.add_command(differ)
 cli.add_command(keygen)
 cli.add_command(lint)

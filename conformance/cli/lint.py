@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import click
 
-from conformance import __version__, linting
+from conformance import linting
+from conformance.cli import marks
+from conformance.cli.printing import printable
 from conformance.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.linting.registry import Finding
-
-_SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
-_GITHUB = {"note": "notice"}
 
 
 @click.command()
@@ -59,11 +57,6 @@ def lint(context: click.Context, file: Path, form: str, ignore: tuple[str, ...],
     context.exit(1 if found else 0)
 
 
-def printable(text: str) -> str:
-    """A text without what a terminal would take for a command."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
 def _text(found: list[Finding], file: str) -> str:
     lines: list[str] = []
     for each in found:
@@ -85,48 +78,25 @@ def _json(found: list[Finding], file: str) -> str:
 
 
 def _github(found: list[Finding], _file: str) -> str:
-    def escaped(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
     return "\n".join(
-        f"::{_GITHUB.get(each.severity, each.severity)} file={escaped(each.file).replace(',', '%2C').replace(':', '%3A')},"
-        f"line={each.line},col={each.column},title={each.rule}::{escaped(f'{each.message}. {each.why} Instead: {each.instead}')}"
+        marks.github(
+            each.severity, marks.Place(each.file, each.line, each.column), each.rule,
+            f"{each.message}. {each.why} Instead: {each.instead}",
+        )
         for each in found
-    )
+    )  # fmt: skip
 
 
 def _sarif(found: list[Finding], _file: str) -> str:
-    names = list(linting.RULES)
-    rules: list[dict[str, Any]] = [
-        {
-            "id": each.name,
-            "shortDescription": {"text": each.title},
-            "fullDescription": {"text": each.why},
-            "defaultConfiguration": {"level": each.severity},
-        }
-        for each in linting.RULES.values()
-    ]
-    results: list[dict[str, Any]] = [
-        {
-            "ruleId": each.rule,
-            "ruleIndex": names.index(each.rule),
-            "level": each.severity,
-            "message": {"text": f"{each.message}. {each.why} Instead: {each.instead}"},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": quote(Path(each.file).as_posix())},
-                        "region": {"startLine": each.line, "startColumn": each.column},
-                    },
-                    "logicalLocations": [{"fullyQualifiedName": each.pointer}],
-                }
-            ],
-        }
+    rules = [marks.rule(each.name, each.title, each.why, each.severity) for each in linting.RULES.values()]
+    results = (
+        marks.result(
+            each.rule, each.severity, marks.Place(each.file, each.line, each.column), each.pointer,
+            f"{each.message}. {each.why} Instead: {each.instead}",
+        )
         for each in found
-    ]
-    driver = {"name": "conformance lint", "version": __version__, "rules": rules}
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False)
+    )  # fmt: skip
+    return "".join(marks.sarif("conformance lint", results, lambda: rules))
 
 
 _FORMS: dict[str, Callable[[list[Finding], str], str]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from conformance import resources
-from conformance.cli.lint import printable
+from conformance.cli.printing import printable
 from conformance.errors import UserError
 from conformance.scaffold import pack as scaffolding
 
