@@ -71,6 +71,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "stopped": run.stopped,
             "left": sorted(run.left),
             "budget": run.settings.budget,
+            **({"explore": suite.explored.asked} if suite.explored.asked else {}),
             **_challenge(run, target),
         },
         "account": suite.account.facts,

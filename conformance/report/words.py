@@ -41,6 +41,8 @@ def arguments(report: dict[str, Any], case_id: str) -> list[str]:
         parts += [f"--allow={','.join(run['allowed'])}"] if run["allowed"] else []
     elif target["strict"]:
         parts.append("--reference-strict")
+    if "explore" in run and "/explored." in case_id and target["kind"] != "cassettes":
+        parts.append(f"--explore={run['explore']}")
     if run["seed"] != 1:
         parts.append(f"--seed={run['seed']}")
     return parts
