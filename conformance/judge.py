@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from conformance import bodies, checking, scenario, schemas, standing
 from conformance.answers import Answer, describe, fates, in_a_word
 from conformance.evidence import Evidence
+from conformance.exploration.cases import is_explored
 from conformance.model import Expect, Finding, Judgement, Verdict
 from conformance.scenario import statuses
 
@@ -64,17 +65,37 @@ class _Bench:
         indexes = self._evidence.of.get(case.id, [])
         if not indexes:
             return Judgement(Verdict.INCONCLUSIVE, reason=self._not_run.get(case.id, "it was not sent"))
-        sent = indexes
         if case.is_scenario:
             return scenario.judge(case, indexes, self._evidence)
-        indexes = self._after_confirmation(indexes)
+        shrunk = [index for index in indexes if self._evidence.records[index].purpose == "shrink"]
+        sent = [index for index in indexes if index not in shrunk]
+        indexes = self._after_confirmation(sent)
         if case.expect is Expect.ACCEPT:
             indexes = sent = self._settling(case, indexes)
         judgement = self._by_answers(case, indexes)
+        if judgement.findings and is_explored(case):
+            judgement, sent = self._shrunk(case, judgement, sent, shrunk)
+            indexes = sent
         ids = tuple(self._evidence.records[index].exchange.id for index in sent)
         atoms = self._evidence.records[indexes[-1]].atoms
         at = atoms.index(case.id) if case.id in atoms else None
         return Judgement(judgement.verdict, judgement.findings, ids, at, judgement.reason, judgement.policy)
+
+    def _shrunk(
+        self, case: Case, judgement: Judgement, sent: list[int], shrunk: list[int]
+    ) -> tuple[Judgement, list[int]]:
+        """What the simplest form of a made-up change shows, which came last; with several changes, nothing is refused for one."""
+        for index in reversed(shrunk):
+            simpler = self._by_answers(case, [index])
+            if simpler.verdict is judgement.verdict and simpler.findings:
+                judgement, sent = simpler, [index]
+                break
+        record = self._evidence.records[sent[-1]]
+        several = len(record.changes.get(case.id, ())) > 1
+        if several and case.expect is Expect.ACCEPT and self._evidence.fate(sent[-1], case) is not Answer.FAILED:
+            reason = "it is refused for several changes together only, which no requirement is about"
+            judgement = Judgement(Verdict.OBSERVED, judgement.findings, reason=reason)
+        return judgement, sent
 
     def _after_confirmation(self, indexes: list[int]) -> list[int]:
         """The exchanges that count: a second try replaces the first when it answers to the body after all."""

@@ -255,7 +255,7 @@ class Record:
     """
     An exchange with what it was for: everything a verdict needs.
 
-    ``purpose`` is ``control``, ``pulse`` (a control among other requests), ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``watch``, ``lookup``,
+    ``purpose`` is ``control``, ``pulse`` (a control among other requests), ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``shrink``, ``watch``, ``lookup``,
     ``sweep``, ``clean-up``, or ``lost`` when it proves nothing; ``earlier`` ones were answered "not yet".
     ``atoms`` names, order by order, what each order of the batch stands for (a case id,
     a twin id, ``control``, or nothing for a filler); ``case`` is the case that the request

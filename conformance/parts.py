@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from conformance.suite import Suite
 
 # What a run that is taken up again has to agree with; everything else is taken from the journal.
-_FIXED = ("provider", "revision", "pack_sha256", "suite_version", "kind", "url", "seed", "account")
+_FIXED = ("provider", "revision", "pack_sha256", "suite_version", "kind", "url", "seed", "explore", "account")
 _WORDS = {
     "pack_sha256": "the provider pack was another one",
     "suite_version": "the suite had another version",
     "kind": "it was against another kind of endpoint",
     "url": "--endpoint was {}",
     "seed": "--seed was {}",
+    "explore": "--explore was {}",
     "revision": "--revision was {}",
     "account": "the account facts were others",
     "provider": "it was about {}",

@@ -54,10 +54,15 @@ def in_place(options: Options, recording: Recording) -> Target:
     from conformance.cassettes import replay  # noqa: PLC0415
 
     session = recording.sessions[-1]
+    if options.explore not in (0, session.explore):
+        told = f"with --explore={session.explore}" if session.explore else "without --explore"
+        raise UserError(f"--explore={options.explore}: recorded {told}; leave it out, or --record-mode=rewrite")
     # A revision that the pack no longer has is not the user's mistake, other than one that was asked for.
     known_then = session.revision if session.revision in providers.load(options.provider).revisions else ""
     made = replay.suite_of(recording, options.revision or known_then)
-    known = replace(options, strict=session.strict, allowed=frozenset(session.allowed), seed=session.seed)
+    known = replace(
+        options, strict=session.strict, allowed=frozenset(session.allowed), seed=session.seed, explore=session.explore
+    )
     return target.Target("cassettes", known, made, None, session.url)
 
 

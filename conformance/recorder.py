@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, conduct, recorded, target
 from conformance.errors import UserError, nearest
+from conformance.exploration.cases import written
 from conformance.judge import judge
 
 if TYPE_CHECKING:
@@ -229,4 +230,6 @@ def _session(made: Prepared, done: Run) -> Session:
         not_run=done.not_run,
         cases={name: manifest.Recorded(*each) for name, each in replay.session_cases(done, suite).items()},
         records=records,
+        explore=suite.explored.asked,
+        explored=written(suite.explored),
     )

@@ -17,6 +17,7 @@ from conformance.model import Expect, Verdict
 from conformance.packing import Packer
 from conformance.reader import Reader
 from conformance.sender import Run, Sender, Settings, left_out, status
+from conformance.shrinking import Shrinker
 from conformance.spend import told
 from conformance.steps import Steps
 
@@ -98,6 +99,9 @@ class Runner:
                     self._control()
             self._singles(todo.singles, self._memory.attempt(""), packs)
             self._check()
+            if self._suite.explored.changes:
+                Shrinker(self._suite, self._composer, self._sender).run()
+                self._check()
         except Stop:
             self._read_back()
             raise

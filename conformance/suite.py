@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from conformance import catalogue, changes, providers, values
 from conformance.checks import handmade, mechanical, standing
 from conformance.errors import PackError, nearest
+from conformance.exploration.cases import Explored, Explorer
 from conformance.model import Case, Expect, Recipe
 from conformance.orders import OrderMaker
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from conformance.providers import Provider
 
 
+NOTHING = Explored()
+
+
 @dataclass(frozen=True)
 class Suite:
     """
@@ -29,7 +33,7 @@ class Suite:
 
     ``twins`` are accepted counterparts that are no case themselves, by id; ``authorization``
     are the headers that authenticate, with placeholders, in every way that is known: the
-    first is used.
+    first is used. ``explored`` are made-up changes, which have cases too.
     """
 
     provider: Provider
@@ -38,6 +42,7 @@ class Suite:
     cases: tuple[Case, ...]
     twins: dict[str, Recipe]
     authorization: tuple[dict[str, str], ...]
+    explored: Explored = NOTHING
 
     def case(self, name: str) -> Case:
         """A case by id. Raises KeyError."""
@@ -50,7 +55,11 @@ class Suite:
 
 
 def build(
-    provider: Provider, account: Account, secrets: Iterable[str] = (), closed: Mapping[str, str] | None = None
+    provider: Provider,
+    account: Account,
+    secrets: Iterable[str] = (),
+    closed: Mapping[str, str] | None = None,
+    explored: Explored = NOTHING,
 ) -> Suite:
     """
     Every case of the pack, in the catalogue's order.
@@ -63,6 +72,7 @@ def build(
     cases = _cases(provider, known)
     _check_names(cases, provider, known)
     _check_values(cases, provider)
+    cases += made_up(provider, known, account, explored)
     secrets = set(secrets)
     cases = [_excluded(case, provider, account, secrets, closed or {}) for case in cases]
     gone = {case.id: case.excluded for case in cases if case.excluded}
@@ -73,7 +83,12 @@ def build(
         for case in cases
     ]
     cases, twins = _with_twins(cases, OrderMaker(provider.main, account, 0, ""))
-    return Suite(provider, known, account, tuple(cases), twins, provider.auth.ways(secrets))
+    return Suite(provider, known, account, tuple(cases), twins, provider.auth.ways(secrets), explored)
+
+
+def made_up(provider: Provider, known: Catalogue, account: Account, explored: Explored) -> list[Case]:
+    """The cases of made-up changes."""
+    return Explorer(provider, known, account).cases(explored.changes) if explored.changes else []
 
 
 def _cases(provider: Provider, known: Catalogue) -> list[Case]:

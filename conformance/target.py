@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from conformance import __version__, credentials, providers, safety, spend, suite
+from conformance import __version__, catalogue, credentials, providers, safety, spend, suite
 from conformance.errors import UserError
+from conformance.exploration.cases import Explored, written
 from conformance.model import Account
 from conformance.patience import LIMIT_S
 from conformance.transport import Files, check_ways
@@ -57,6 +58,8 @@ class Options:
     cassettes: str = ""
     max_cassette_age: float | None = None
     budget: int = 0
+    # How many examples to make up beside the cases of the pack.
+    explore: int = 0
     # The folder of the report, where the journal is written too, and that of a run to take up again.
     report: str = ""
     resume: str = ""
@@ -99,7 +102,7 @@ def prepare(options: Options) -> Target:
             account = _account(provider, options.account)
         # The embedded endpoint knows its own credentials, so every case that needs them can run.
         names = tuple(provider.auth.variables)
-        made = suite.build(provider, account, names)
+        made = suite.build(provider, account, names, explored=_explored(provider, account, options))
         return _taken_up(Target("reference", options, made, None, "", names, nonce=_nonce(f"nonce/{options.seed}")))
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
@@ -109,10 +112,20 @@ def prepare(options: Options) -> Target:
     token_url = token_url or str(account.get("token_url") or "")
     closed = _closed(provider, vault, token_url)
     names = vault.names
-    made = suite.build(provider, account, names, closed)
+    made = suite.build(provider, account, names, closed, _explored(provider, account, options))
     _hide_headers(options, provider, vault)
     nonce = secrets.token_hex(_NONCE // 2)
     return _taken_up(Target("live", options, made, vault, endpoint, names, closed, nonce))
+
+
+def _explored(provider: Provider, account: Account, options: Options) -> Explored:
+    """The changes that are made up for a run."""
+    if not options.explore:
+        return Explored()
+    from conformance.exploration import plan  # noqa: PLC0415  # for those who explore
+
+    known = catalogue.load(provider.name, provider.revision)
+    return Explored(options.explore, plan.explore(provider, known, account, options.explore, options.seed))
 
 
 def vault(target: Target) -> Vault:
@@ -215,6 +228,8 @@ def head(target: Target, selected: list[str]) -> JsonObject:
         "token": options.token,
         "started_at": instant_of(options.seed).isoformat() if target.kind == "reference" else None,
         "strict": options.strict,
+        "explore": target.suite.explored.asked,
+        "explored": cast("Json", list(written(target.suite.explored))),
         "allowed": cast("Json", sorted(options.allowed)),
         "account": target.suite.account.facts,
         "credentials": cast("Json", list(target.credentials)),

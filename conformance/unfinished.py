@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from conformance import journal, providers, suite, target
 from conformance.answers import Answer, fates
+from conformance.exploration.cases import Explored, read
 from conformance.judge import judge
 from conformance.memory import remembered
 from conformance.model import Account
@@ -43,7 +44,7 @@ def judged(folder: Path) -> tuple[Run, Target]:
     told = journal.read(folder / journal.NAME)
     head = cast("dict[str, Any]", told.head)
     provider = providers.load(head["provider"], head["revision"])
-    made = suite.build(provider, Account(head["account"]), tuple(head["credentials"]), head["closed"])
+    made = suite.build(provider, Account(head["account"]), tuple(head["credentials"]), head["closed"], _explored(head))
     options = target.Options(
         head["provider"], head["url"], seed=head["seed"], allowed=frozenset(head["allowed"]), strict=head["strict"]
     )
@@ -68,6 +69,10 @@ def judged(folder: Path) -> tuple[Run, Target]:
         finished_at=max((each.exchange.sent_at for each in records), default=started),
     )
     return run, target.Target(head["kind"], options, made, None, head["url"])
+
+
+def _explored(head: dict[str, Any]) -> Explored:
+    return read(head.get("explore", 0), head.get("explored", ()))
 
 
 def _created(made: suite.Suite, record: Record) -> int:

@@ -21,6 +21,9 @@ _ASIDE = frozenset(
     {"id", "requirement", "rank", "needs", "needs_credentials", "when", "why", "site", "excluded", "twin"}
 )
 
+# Written for those who explored only.
+_EXPLORED = ("explore", "explored")
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -65,6 +68,9 @@ class Session:
     cases: dict[str, Recorded]
     # Requests to a part of the API that lies elsewhere are relative to this too.
     records: tuple[Record, ...] = field(default=(), repr=False)
+    # Made-up changes as JSON texts, and how many were asked for: their cases follow from them and the pack.
+    explore: int = 0
+    explored: tuple[str, ...] = ()
 
     def same(self, other: Session) -> bool:
         """Whether two sessions differ in nothing but when they were recorded."""
@@ -107,7 +113,7 @@ def _session(session: Session) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for each in fields(session):
         value = getattr(session, each.name)
-        if each.name == "records":
+        if each.name == "records" or (each.name in _EXPLORED and not value):
             continue
         if each.name == "cases":
             value = {name: f"{case.digest} {case.verdict}" for name, case in value.items()}
@@ -134,12 +140,13 @@ def _read_session(row: Any) -> Session:
             raise ValueError(f"{name} has no time zone")
         return found
 
-    names = {each.name for each in fields(Session)} - {"records"}
+    names = {each.name for each in fields(Session)} - {"records", *_EXPLORED}
     values = {name: row[name] for name in names}
     values |= {name: moment(name) for name in ("recorded_at", "instant", "started_at", "finished_at")}
     if values["recorded_at"] is None or values["started_at"] is None:
         raise ValueError("it does not say when it was recorded")
     values |= {name: tuple(row[name]) for name in ("credentials", "allowed", "left")}
+    values |= {"explore": int(row.get("explore", 0)), "explored": tuple(map(str, row.get("explored", ())))}
     values["cases"] = {name: Recorded(*each.split(" ")) for name, each in row["cases"].items()}
     return Session(**values)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conformance import bodies, changes, providers, suite
 from conformance.cassettes.manifest import digests
 from conformance.errors import UserError
+from conformance.exploration.cases import Explored, read
 from conformance.judge import judge
 from conformance.model import Account, Judgement, Verdict
 from conformance.sender import Run, Settings
@@ -30,7 +31,16 @@ def suite_of(recording: Recording, revision: str) -> Suite:
     if any(each.account != session.account for each in recording.sessions):
         raise UserError(f"{recording.provider}: recorded for several accounts; record anew with --record-mode=rewrite")
     provider = providers.load(recording.provider, revision)
-    return suite.build(provider, Account(session.account), session.credentials, session.closed)
+    return suite.build(provider, Account(session.account), session.credentials, session.closed, explored(recording))
+
+
+def explored(recording: Recording) -> Explored:
+    """The made-up changes of all sessions; of the last, how many were asked for."""
+    texts = dict.fromkeys(text for each in recording.sessions for text in each.explored)
+    try:
+        return read(recording.sessions[-1].explore, texts)
+    except (ValueError, TypeError):
+        raise UserError(f"{recording.provider}: what was explored cannot be read; record anew") from None
 
 
 def missing(recording: Recording, suite: Suite) -> dict[str, str]:

@@ -12,6 +12,7 @@ from conformance.cli.diff import differ
 from conformance.cli.keygen import keygen
 from conformance.cli.lint import lint
 from conformance.cli.new import new
+from conformance.cli.openapi import openapi
 from conformance.cli.preflight import preflights
 from conformance.cli.providers import providers
 from conformance.cli.report import report
@@ -37,6 +38,7 @@ cli.add_command(differ)
 cli.add_command(keygen)
 cli.add_command(lint)
 cli.add_command(new)
+cli.add_command(openapi)
 cli.add_command(preflights)
 cli.add_command(providers)
 cli.add_command(report)

@@ -179,3 +179,23 @@ def read(text: str) -> Tree:
     except yaml.YAMLError as error:
         raise Malformed(str(error).splitlines()[0]) from None
     return builder.tree
+
+
+class _Writer(yaml.SafeDumper):
+    """Writes what readers of YAML 1.1 and 1.2 take alike: texts that either takes for something else stand in quotes."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+def _text(writer: _Writer, value: str) -> yaml.ScalarNode:
+    plain = isinstance(_plain(value), str) and not _TWO_WAYS.fullmatch(value)
+    return writer.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
+
+
+_Writer.add_representer(str, _text)
+
+
+def write(data: Any) -> str:
+    """Plain JSON data as YAML, members in their order."""
+    return yaml.dump(data, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)

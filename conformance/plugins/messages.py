@@ -88,6 +88,8 @@ def command(case_id: str, options: Options) -> str:
         parts.append(f"--allow={','.join(sorted(options.allowed))}")
     if options.revision:
         parts.append(f"--revision={options.revision}")
+    if options.explore and "/explored." in case_id:
+        parts.append(f"--explore={options.explore}")
     if options.seed != 1:
         parts.append(f"--seed={options.seed}")
     return shlex.join(parts)

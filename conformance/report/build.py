@@ -72,6 +72,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "left": sorted(run.left),
             "budget": run.settings.budget,
             **({"revision": target.options.revision} if target.options.revision else {}),
+            **({"explore": suite.explored.asked} if suite.explored.asked else {}),
             **_challenge(run, target),
         },
         "account": suite.account.facts,

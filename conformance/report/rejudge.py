@@ -133,6 +133,8 @@ def _circumstances(
     for key in _RUN:
         if report["run"][key] != again["run"][key]:
             yield "run", f"report.json: run.{key} is another than in the evidence"
+    if report["run"].get("explore") != again["run"].get("explore"):
+        yield "run", "report.json: run.explore is another than in the evidence"
     if report["account"] != again["account"]:
         yield "run", "report.json: the account facts are others than in the evidence"
     kind, source = report["target"]["kind"], recording.sessions[-1].source

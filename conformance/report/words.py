@@ -43,6 +43,8 @@ def arguments(report: dict[str, Any], case_id: str) -> list[str]:
         parts.append("--reference-strict")
     if asked := run.get("revision"):
         parts.append(f"--revision={asked}")
+    if "explore" in run and "/explored." in case_id and target["kind"] != "cassettes":
+        parts.append(f"--explore={run['explore']}")
     if run["seed"] != 1:
         parts.append(f"--seed={run['seed']}")
     return parts
