@@ -29,7 +29,8 @@ def apply(document: Json, operations: Operations) -> Json:
 
 def tokens(pointer: str) -> list[str]:
     """The unescaped reference tokens of a JSON Pointer; none for the whole document."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    parts = pointer.split("/")[1:]
+    return [part.replace("~1", "/").replace("~0", "~") for part in parts] if "~" in pointer else parts
 
 
 def pointer(parts: list[str]) -> str:
@@ -81,7 +82,9 @@ def _below(place: str, value: Json, part: str) -> list[tuple[str, Json]]:
     if part == "*" and isinstance(value, dict):
         return [(f"{place}{pointer([name])}", each) for name, each in value.items()]
     found = _step(value, part)
-    return [] if found is _MISSING else [(f"{place}{pointer([part])}", cast("Json", found))]
+    if found is _MISSING:
+        return []
+    return [(f"{place}/{part.replace('~', '~0').replace('/', '~1')}", cast("Json", found))]
 
 
 def moved(operations: Operations, prefix: str) -> Operations:

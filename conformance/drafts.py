@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from random import Random
@@ -16,7 +15,7 @@ from conformance.goods import CATALOGUE, Offer, Product, offers
 from conformance.people import Address, Buyer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
 __all__ = ["FACTS", "Address", "Buyer", "Draft", "Line", "Product", "Shipment", "draft", "fact"]
@@ -67,7 +66,7 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An order: ``currency`` is ISO 4217, all money is in it; ``placed_at`` is UTC."""
+    """An order: ``currency`` is ISO 4217, all money is in it; ``placed_at`` is UTC; ``spare`` makes one line more."""
 
     id: str
     number: str
@@ -79,6 +78,7 @@ class Draft:
     shipping: Decimal
     shipment: Shipment
     placed_at: datetime
+    spare: Callable[[], Line] | None = field(default=None, compare=False, repr=False)
 
     @property
     def subtotal(self) -> Decimal:
@@ -105,6 +105,11 @@ _SHIPPING = tuple(map(Decimal, ("2.95", "3.99", "4.95", "5.99", "7.50")))
 # moved by one stumbles over the cases about that bound and not over every order.
 _PERCENT_OFF = (5, 10, 20)
 _LEAST_OFF = Decimal("1.00")
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
+_MARKS = 2**50
+# Odd, and the golden section of 2^50: every number has one multiple, and neighbours lie far apart.
+_STRIDE = 695_844_410_359_083
 
 
 def draft(
@@ -116,6 +121,10 @@ def draft(
     now: datetime,
     token: str,
     catalogue: Sequence[Product] | None = None,
+    serial: int | None = None,
+    free: bool = False,
+    discounted: bool = True,
+    spare: bool = False,
 ) -> Draft:
     """
     An order of ``lines`` lines, placed three days before ``now``.
@@ -124,7 +133,10 @@ def draft(
     on the version of Faker. ``id`` and ``number`` carry the run's ``token``, ten characters of
     a hash of token and ``key`` (fifty bits: among ten thousand keys two meet once in
     twenty million runs), no capitals but the prefix's, and 13 characters beside the token.
-    SKUs are all different while the catalogue has enough of them. ``currency`` is the
+    Where there are more orders than that, each has a ``serial`` number of its own, below 2^50, and then
+    ``id``, ``number`` and ``reference`` never repeat under one token.
+    With ``spare`` there is a line more, kept apart; where an order is ``free`` or not ``discounted``, that holds for
+    its own lines. SKUs are all different while the catalogue has enough of them. ``currency`` is the
     country's own unless given; prices of a given ``catalogue`` are already in it.
 
     Raises LookupError for a country without addresses, ValueError for a naive ``now``, a
@@ -138,27 +150,85 @@ def draft(
     currency = currency or land.currency
     # The token cannot hold a line feed, so no two pairs of token and key read the same.
     digest = hashlib.sha256(f"{token}\n{key}".encode()).digest()
-    mark = base64.b32encode(digest[:10])[:10].decode().lower()
+    mark = _mark(int.from_bytes(digest[:7]) >> 6 if serial is None else scattered(serial))
     random = Random(int.from_bytes(digest))
     buyer, address = people.household(country, int.from_bytes(digest[:8]), random)
     scale = 1 if catalogue is not None else _SCALE.get(currency, 1)
     yesterday = now.astimezone(UTC) - timedelta(days=1)
+    reference = _reference(random.randint(10000, 99999), serial)
+    shipping = random.choice(_SHIPPING) * scale
+    tracking_number = _tracking_number(random, country)
+    chosen = _chosen(random, CATALOGUE if catalogue is None else catalogue, lines + spare)
+    made = [
+        _line(random, f"L-{mark}-{at}", offer, scale, free=free, discounted=discounted)
+        for at, offer in enumerate(chosen[:lines], 1)
+    ]
     return Draft(
         id=f"T-{token}-{mark}",
         number=f"N-{token}-{mark}",
-        reference=f"PO-{random.randint(10000, 99999)}",
+        reference=reference,
         currency=currency,
         buyer=buyer,
         address=address,
-        shipping=random.choice(_SHIPPING) * scale,
+        shipping=_NOTHING if free else shipping,
         # After the order and before now, in whatever time zone the date is read.
-        shipment=Shipment(land.carrier, _tracking_number(random, country), yesterday.date()),
+        shipment=Shipment(land.carrier, tracking_number, yesterday.date()),
         placed_at=yesterday - timedelta(days=2),
-        lines=tuple(
-            _line(random, f"L-{mark}-{position}", offer, scale)
-            for position, offer in enumerate(_chosen(random, CATALOGUE if catalogue is None else catalogue, lines), 1)
-        ),
+        lines=tuple(made),
+        # Drawn last, so that it makes no difference when, and whether.
+        spare=_once(lambda: _line(random, f"L-{mark}-{lines + 1}", chosen[lines], scale)) if spare else None,
     )
+
+
+def scattered(serial: int) -> int:
+    """A number below 2^50 for each other one, so that neighbours look unlike each other and none comes twice."""
+    return (serial + 1) * _STRIDE % _MARKS
+
+
+def _once(make: Callable[[], Line]) -> Callable[[], Line]:
+    kept: list[Line] = []
+
+    def made() -> Line:
+        if not kept:
+            kept.append(make())
+        return kept[0]
+
+    return made
+
+
+class Outline:
+    """A draft of which nobody has wanted more than its ids so far; the rest is drawn for the first who does."""
+
+    __slots__ = ("_draft", "_rest", "id", "number")
+
+    def __init__(self, token: str, serial: int, rest: Callable[[], Draft]) -> None:
+        mark = _mark(scattered(serial))
+        self.id = f"T-{token}-{mark}"
+        self.number = f"N-{token}-{mark}"
+        self._rest = rest
+        self._draft: Draft | None = None
+
+    def __getattr__(self, name: str) -> object:
+        if self._draft is None:
+            self._draft = self._rest()
+        return getattr(self._draft, name)
+
+
+# Facts that an outline has.
+OUTLINED = frozenset(("order.id", "order.number"))
+
+
+def _mark(number: int) -> str:
+    """Ten characters for a number of fifty bits, in the small letters and digits of RFC 4648's base32."""
+    pairs = _PAIRS
+    return (
+        f"{pairs[number >> 40]}{pairs[number >> 30 & 1023]}{pairs[number >> 20 & 1023]}{pairs[number >> 10 & 1023]}"
+        f"{pairs[number & 1023]}"
+    )
+
+
+def _reference(drawn: int, serial: int | None) -> str:
+    return f"PO-{drawn if serial is None else 10000 + serial}"
 
 
 def _chosen(random: Random, catalogue: Sequence[Product], count: int) -> list[Offer]:
@@ -169,23 +239,27 @@ def _chosen(random: Random, catalogue: Sequence[Product], count: int) -> list[Of
     return [mixed[index % len(mixed)] for index in range(count)]
 
 
-def _line(random: Random, line_id: str, offer: Offer, scale: int) -> Line:
+def _line(
+    random: Random, line_id: str, offer: Offer, scale: int, *, free: bool = False, discounted: bool = True
+) -> Line:
     product = offer.product
     price = product.lowest
     if product.highest > product.lowest:
         steps = int((product.highest - product.lowest) / _CENT) // 5
         price = (product.lowest + _CENT * (5 * random.randint(0, steps))).quantize(_CENT)
     price *= scale
+    quantity = random.randint(2, 3)
+    # Rounded down: never more than the price, however small.
+    discount = min(price, max((price * random.choice(_PERCENT_OFF) / 100).quantize(_CENT, ROUND_DOWN), _LEAST_OFF))
     return Line(
         id=line_id,
         sku=offer.sku,
         name=product.name,
         variant=offer.variant,
         description=product.description,
-        quantity=random.randint(2, 3),
-        price=price,
-        # Rounded down: never more than the price, however small.
-        discount=min(price, max((price * random.choice(_PERCENT_OFF) / 100).quantize(_CENT, ROUND_DOWN), _LEAST_OFF)),
+        quantity=quantity,
+        price=_NOTHING if free else price,
+        discount=discount if discounted and not free else _NOTHING,
         hs_code=product.hs_code,
         origin=product.origin,
         image_url=offer.image_url,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from conformance.model import Json, JsonObject
     from conformance.operations import Operation
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # wrapped: {"orders": [order, …]} · array: [order, …] · single: order · named: {"o1": order, …}
 
 
@@ -73,4 +74,4 @@ def names(operation: Operation, body: Json) -> list[str]:
 
 def encode(body: Json) -> bytes:
     """The bytes of a JSON body: UTF-8, compact, members in the order they were built."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass, replace
-from decimal import Decimal
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from conformance import changes, drafts, people, values
@@ -16,10 +16,13 @@ from conformance.values import Scope
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from conformance.drafts import Draft, Line
     from conformance.model import Account, Json, JsonObject, Operations, Recipe
     from conformance.operations import Operation, OrderForm
+    from conformance.values import Filler
 
-_ZERO = Decimal("0.00")
+# A fact of the draft, wherever in an expression it stands.
+_FACT = re.compile(r"@([a-z]+\.[a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,22 @@ class Plain:
     lines: int = 1
     fillers: int = 0
     currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """
+    What fills a shape: all of it but its lines, and one line, where it has any.
+
+    ``discounted`` tells whether both discounts are told; otherwise an order with a discount would not add up for
+    its reader; ``outlined`` whether nothing is told that takes drawing.
+    """
+
+    whole: Filler
+    line: Filler
+    lines: bool
+    discounted: bool
+    outlined: bool
 
 
 class OrderMaker:
@@ -54,61 +73,78 @@ class OrderMaker:
         self._token = token
         self._schema = order_schema(operation.envelope, operation.wrapper, operation.request_schema)
         self._shapes: dict[tuple[object, ...], JsonObject] = {}
-        # Of each shape, by its identity: whether both discounts are told.
-        self._discounted: dict[int, bool] = {}
+        # Of each shape, by its identity.
+        self._forms: dict[int, _Form] = {}
         kinds = [each for each in self._form.variants if account.get(each[0]) == each[1]]
         self._plain, self._least = kinds[0][2:] if kinds else (self._form.plain, self._form.minimal)
         self._country = self._home()
         self.plain = Plain()
 
-    def make(self, recipe: Recipe, key: str, now: datetime) -> tuple[Json, Scope]:
-        """The order of a recipe before its change, and the scope in which the change is filled."""
-        shape = self.shape(recipe)
-        country = recipe.country or self._country
-        draft = drafts.draft(
-            f"{self._seed}/{key}",
-            country=country,
-            currency=recipe.currency or self.plain.currency or self._currency(country),
-            lines=(recipe.lines or self.plain.lines) + 1,
-            now=now,
-            token=self._token,
+    def make(self, recipe: Recipe, key: str, now: datetime, serial: int | None = None) -> tuple[Json, Scope]:
+        """
+        The order of a recipe before its change, and the scope in which the change is filled.
+
+        Where there are very many, ``serial`` is a number of its own that makes the order's ids unique.
+        """
+        form = self._form_of(self.shape(recipe))
+        if serial is not None and form.outlined:
+            outline = drafts.Outline(self._token, serial, lambda: self._draft(form, recipe, key, now, serial))
+            draft = cast("Draft", outline)
+        else:
+            draft = self._draft(form, recipe, key, now, serial)
+        scope = Scope(
+            draft,
+            now,
+            self._account,
+            f"{self._seed}/{self._token}/{key}",
+            spare=lambda: self._line(form, scope, draft.spare() if draft.spare else None),
+            serial=serial,
         )
-        spare = draft.lines[-1]
-        draft = replace(draft, lines=draft.lines[:-1])
-        if recipe.free:
-            draft = _free(draft)
-        elif not self._mentions_discounts(shape):
-            draft = replace(draft, lines=tuple(replace(line, discount=_ZERO) for line in draft.lines))
-        scope = Scope(draft, now, self._account, f"{self._seed}/{self._token}/{key}")
-        order = self._fill(shape, scope)
-        if self._form.lines:
-            filled = scope
-            scope = replace(scope, spare=lambda: self._fill_line(shape, replace(filled, line=spare)))
+        order = cast("Json", form.whole(scope))
+        if form.lines:
+            lines = (None,) * (recipe.lines or self.plain.lines) if form.outlined else draft.lines
+            rows = cast("list[Json]", changes.read(order, self._form.lines))
+            rows.extend([self._line(form, scope, line) for line in lines])
         if recipe.given:
             order = changes.apply(order, values.filled_operations(recipe.given, scope))
         return order, scope
 
-    def _fill(self, shape: JsonObject, scope: Scope) -> Json:
-        parts = changes.tokens(self._form.lines)
-        lines: list[Json] = []
-        # Lines are filled one by one; elsewhere the template is filled as it stands.
-        filled = values.fill(_with_lines(shape, parts, lines) if parts else shape, scope)
-        if changes.exists(shape, self._form.lines) and parts:
-            rows: list[Json] = [self._fill_line(shape, replace(scope, line=line)) for line in scope.draft.lines]
-            cast("list[Json]", changes.read(filled, self._form.lines)).extend(rows)
-        return filled
+    def _draft(self, form: _Form, recipe: Recipe, key: str, now: datetime, serial: int | None) -> Draft:
+        country = recipe.country or self._country
+        return drafts.draft(
+            f"{self._seed}/{key}",
+            country=country,
+            currency=recipe.currency or self.plain.currency or self._currency(country),
+            lines=recipe.lines or self.plain.lines,
+            now=now,
+            token=self._token,
+            serial=serial,
+            free=recipe.free,
+            discounted=form.discounted,
+            spare=True,
+        )
 
-    def _fill_line(self, shape: JsonObject, scope: Scope) -> Json:
-        if not changes.exists(shape, f"{self._form.lines}/0"):
-            return None
-        return values.fill(changes.read(shape, f"{self._form.lines}/0"), scope)
+    def _line(self, form: _Form, scope: Scope, line: Line | None) -> Json:
+        made = form.line(Scope(scope.draft, scope.now, scope.account, scope.key, line, serial=scope.serial))
+        return None if made is values.ABSENT else cast("Json", made)
 
-    def _mentions_discounts(self, shape: JsonObject) -> bool:
-        """Whether both discounts are told; otherwise an order with a discount would not add up for its reader."""
-        if id(shape) not in self._discounted:
+    def _form_of(self, shape: JsonObject) -> _Form:
+        """What fills a shape, made once: very many orders have the same."""
+        if id(shape) not in self._forms:
+            place = self._form.lines
+            parts = changes.tokens(place)
+            there = bool(parts) and changes.exists(shape, place)
+            # Lines are filled one by one; elsewhere the template is filled as it stands.
+            line = changes.read(shape, f"{place}/0") if there and changes.exists(shape, f"{place}/0") else None
             text = json.dumps(shape)
-            self._discounted[id(shape)] = '"@order.discount"' in text and '"@line.discount"' in text
-        return self._discounted[id(shape)]
+            self._forms[id(shape)] = _Form(
+                values.filler(_with_lines(shape, parts, []) if parts else shape),
+                values.filler(line),
+                there,
+                '"@order.discount"' in text and '"@line.discount"' in text,
+                set(_FACT.findall(text)) <= drafts.OUTLINED,
+            )
+        return self._forms[id(shape)]
 
     def _currency(self, country: str) -> str | None:
         """The country's own currency, unless the API knows none but others."""
@@ -213,11 +249,6 @@ def _keep_order(row: JsonObject, full: JsonObject) -> None:
     ordered = sorted(row.items(), key=lambda item: list(full).index(item[0]) if item[0] in full else len(full))
     row.clear()
     row.update(ordered)
-
-
-def _free(draft: drafts.Draft) -> drafts.Draft:
-    lines = tuple(replace(line, price=_ZERO, discount=_ZERO) for line in draft.lines)
-    return replace(draft, lines=lines, shipping=_ZERO)
 
 
 def needed_members(change: Operations) -> tuple[str, ...]:

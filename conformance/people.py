@@ -258,9 +258,29 @@ def _names(locale: str, seed: int) -> _Names:
         return _Names(fake.first_name(), fake.last_name(), fake.company(), street)
 
 
-def _filled(mask: str, random: Random, letters: str = "") -> str:
+@lru_cache(maxsize=1024)
+def _person(code: str, seed: int) -> tuple[_Names, str]:
+    """Somebody's names as their country writes them, and the local part of their email address."""
+    land = country(code)
+    names = _names(land.locale, seed)
+    if land.ascii_names:
+        names = _Names(*(fold(name) for name in names))
+    local_part = ".".join(
+        "".join(letter for letter in fold(name).lower() if letter.isalpha())
+        for name in (names.first_name, names.last_name)
+    )
+    return names, local_part
+
+
+@lru_cache(maxsize=256)
+def _choices(mask: str, letters: str) -> tuple[str, ...]:
     sets = {"#": "0123456789", "@": letters, "*": "0123456789" + letters}
-    return "".join(random.choice(sets[char]) if char in sets else char for char in mask)
+    return tuple(sets.get(char, char) for char in mask)
+
+
+def _filled(mask: str, random: Random, letters: str = "") -> str:
+    choice = random.choice
+    return "".join([choice(each) if len(each) > 1 else each for each in _choices(mask, letters)])
 
 
 def household(code: str, seed: int, random: Random) -> tuple[Buyer, Address]:
@@ -271,13 +291,7 @@ def household(code: str, seed: int, random: Random) -> tuple[Buyer, Address]:
     equally valid people of the same seed. Raises LookupError for a country not in the table.
     """
     land = country(code)
-    names = _names(land.locale, seed % _PEOPLE)
-    if land.ascii_names:
-        names = _Names(*(fold(name) for name in names))
-    local_part = ".".join(
-        "".join(letter for letter in fold(name).lower() if letter.isalpha())
-        for name in (names.first_name, names.last_name)
-    )
+    names, local_part = _person(code, seed % _PEOPLE)
     place = random.choice(land.places)
     number = str(random.randint(1, 180))
     buyer = Buyer(

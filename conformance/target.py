@@ -99,7 +99,7 @@ def prepare(options: Options) -> Target:
     if not options.endpoint:
         account = providers.reference_account(provider)
         if options.account:
-            account = _account(provider, options.account)
+            account = account_of(provider, options.account)
         # The embedded endpoint knows its own credentials, so every case that needs them can run.
         names = tuple(provider.auth.variables)
         made = suite.build(provider, account, names, explored=_explored(provider, account, options))
@@ -107,7 +107,7 @@ def prepare(options: Options) -> Target:
     endpoint = safety.check_endpoint(options.endpoint)
     safety.permit(provider, endpoint, options.allowed)
     check_ways(endpoint, options.files)
-    account = _account(provider, options.account)
+    account = account_of(provider, options.account)
     vault, token_url = credentials.vault(provider, credentials.environment())
     token_url = token_url or str(account.get("token_url") or "")
     closed = _closed(provider, vault, token_url)
@@ -138,7 +138,7 @@ def vault(target: Target) -> Vault:
     return Vault(app.CREDENTIALS, target.suite.provider.secret_members)
 
 
-def _account(provider: Provider, path: str) -> Account:
+def account_of(provider: Provider, path: str) -> Account:
     """The account's facts. Raises UserError naming a fact without which nothing valid can be sent."""
     account = providers.read_account(provider, Path(path)) if path else Account()
     for key, about in provider.account_keys.items():

@@ -8,7 +8,9 @@ import string
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from conformance import changes, drafts
 from conformance.errors import PackError, nearest
@@ -16,7 +18,7 @@ from conformance.errors import PackError, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.model import Account, Json, Operations
+    from conformance.model import Account, Json, JsonObject, Operations
 
 # A member whose account fact is missing is left out of the order; so is an object that names one under this key.
 ABSENT = object()
@@ -75,7 +77,7 @@ class Scope:
     What expressions may speak of: one order in the making.
 
     ``same`` is the first order of the case, ``spare`` makes one line more than the order has,
-    ``past`` what earlier steps of the case sent and were answered.
+    ``past`` what earlier steps of the case sent and were answered, ``serial`` the number of one order of very many.
     """
 
     draft: drafts.Draft
@@ -86,11 +88,16 @@ class Scope:
     same: Json = None
     spare: Callable[[], Json] | None = None
     past: Past = Past()
+    serial: int | None = None
+
+
+# Evaluates a template, or one expression, in a scope; ABSENT for a member that is to be left out.
+Filler: TypeAlias = "Callable[[Scope], object]"
 
 
 def fill(value: Json, scope: Scope) -> Json:
     """A copy of ``value`` with every expression evaluated. Raises PackError for one that is not known."""
-    filled = _fill(value, scope)
+    filled = filler(value)(scope)
     return None if filled is ABSENT else cast("Json", filled)
 
 
@@ -113,35 +120,73 @@ def draws_letter(operations: Operations) -> bool:
     return any(each.get("value") == "@letter" for each in operations)
 
 
-def _fill(value: Json, scope: Scope) -> object:
+def filler(value: Json) -> Filler:
+    """What evaluates ``value``: for templates that are filled again and again. Each time gives a copy of its own."""
     if isinstance(value, dict):
-        if NEEDS in value and scope.account.get(str(value[NEEDS])) is None:
-            return ABSENT
-        members = ((key, _fill(each, scope)) for key, each in value.items() if key != NEEDS)
-        return {key: each for key, each in members if each is not ABSENT}
+        return _members(value)
     if isinstance(value, list):
-        return [each for each in (_fill(each, scope) for each in value) if each is not ABSENT]
+        elements = [filler(each) for each in value]
+        return lambda scope: [made for each in elements if (made := each(scope)) is not ABSENT]
     if isinstance(value, str) and value.startswith("@"):
-        return value[1:] if value.startswith("@@") else _evaluate(value[1:], scope)
-    return value
+        return _evaluated(value)
+    return lambda _scope: value
 
 
-def _evaluate(expression: str, scope: Scope) -> object:
-    word, _, rest = expression.partition(" ")
+def _members(value: JsonObject) -> Filler:
+    need = str(value.get(NEEDS, ""))
+    members = [(key, filler(each)) for key, each in value.items() if key != NEEDS]
+
+    def filled(scope: Scope) -> object:
+        if need and scope.account.get(need) is None:
+            return ABSENT
+        return {key: made for key, each in members if (made := each(scope)) is not ABSENT}
+
+    return filled
+
+
+@lru_cache(maxsize=1024)
+def _evaluated(text: str) -> Filler:
+    """What evaluates one expression; what is wrong with it is told when it is evaluated."""
+    if text.startswith("@@"):
+        return lambda _scope: text[1:]
+    word, _, rest = text[1:].partition(" ")
     if found := _MOMENT.match(word):
-        return _moment(found[1], found[2], rest, scope.now)
-    try:
-        if word in _WORDS:
-            return _WORDS[word](rest, scope)
-        if word in drafts.FACTS:
-            return _json(drafts.fact(scope.draft, scope.line, word))
-    except NotSaid:
-        raise
-    except (LookupError, ValueError) as error:
-        raise PackError(f"@{expression}: {error}") from error
-    raise PackError(f"@{expression}: no such expression; {nearest(word, [*_WORDS, *drafts.FACTS, 'now', 'today'])}")
+        return lambda scope: _moment(found[1], found[2], rest, scope.now)
+    if word in drafts.FACTS:
+        return _fact(word)
+    if word not in _WORDS:
+        return lambda _scope: _unknown(text, word)
+    evaluate = _WORDS[word]
+
+    def evaluated(scope: Scope) -> object:
+        try:
+            return evaluate(rest, scope)
+        except NotSaid:
+            raise
+        except (LookupError, ValueError) as error:
+            raise PackError(f"{text}: {error}") from error
+
+    return evaluated
 
 
+def _unknown(text: str, word: str) -> object:
+    raise PackError(f"{text}: no such expression; {nearest(word, [*_WORDS, *drafts.FACTS, 'now', 'today'])}")
+
+
+def _fact(name: str) -> Filler:
+    part, member = name.split(".")
+    found = attrgetter({"order": f"draft.{member}", "line": f"line.{member}"}.get(part, f"draft.{part}.{member}"))
+
+    def fact(scope: Scope) -> object:
+        if part == "line" and scope.line is None:
+            raise PackError(f"@{name}: {name} is a fact of a line, and there is no line here")
+        value = found(scope)
+        return value if type(value) is str else _json(value)
+
+    return fact
+
+
+@lru_cache(maxsize=64)
 def _moment(word: str, shifts: str, form: str, now: datetime) -> str:
     moment = now.astimezone(UTC) + sum(
         (timedelta(**{_UNITS[unit]: int(amount)}) for amount, unit in _SHIFT.findall(shifts)), timedelta()
@@ -165,7 +210,14 @@ def _account_else(rest: str, scope: Scope) -> object:
     """An account fact, or what another expression gives where the account has none."""
     key, _, other = rest.partition(" ")
     value = scope.account.get(key)
-    return _fill(other, scope) if value is None else value
+    return filler(other)(scope) if value is None else value
+
+
+def _number(scope: Scope) -> int:
+    if scope.serial is None:
+        return random.Random(scope.key).randrange(10**11, 10**12)
+    # One of as many, and each once: the stride has no factor in common with their number.
+    return 10**11 + scope.serial * 556_230_589_877 % (9 * 10**11)
 
 
 def _text(rest: str, _: Scope) -> str:
@@ -197,7 +249,7 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     # One character cannot carry the run's token, so it is drawn: repeating one is harmless but rare enough.
     "letter": lambda _rest, scope: random.Random(scope.key).choice(string.ascii_letters + string.digits),
     # A number that no order of the account goes by.
-    "number": lambda _rest, scope: random.Random(scope.key).randrange(10**11, 10**12),
+    "number": lambda _rest, scope: _number(scope),
     "lower": lambda rest, scope: str(changes.read(scope.same, rest)).lower(),
     "spare-line": lambda _rest, scope: scope.spare() if scope.spare else None,
     "same": lambda rest, scope: changes.read(scope.same, rest),

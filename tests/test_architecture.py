@@ -34,7 +34,7 @@ LAYERS = (
     ("packing",),
     ("runner",),
     ("cassettes", "journal", "preflight", "reference"),
-    ("parts",),
+    ("generation", "parts"),
     ("target",),
     ("conduct",),
     ("recorded", "unfinished"),

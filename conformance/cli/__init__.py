@@ -9,6 +9,7 @@ import click
 from conformance import __version__
 from conformance.cli.check import check
 from conformance.cli.diff import differ
+from conformance.cli.generate import generate
 from conformance.cli.keygen import keygen
 from conformance.cli.lint import lint
 from conformance.cli.new import new
@@ -35,6 +36,7 @@ def cli(context: click.Context) -> None:
 
 cli.add_command(check)
 cli.add_command(differ)
+cli.add_command(generate)
 cli.add_command(keygen)
 cli.add_command(lint)
 cli.add_command(new)

@@ -35,7 +35,7 @@ class Inspector:
         schema, documented = _order(main, behaviour.schemas[main.id]), _order(main, main.request_schema)
         self._schema = schemas.validator(schema)
         self._documented = schemas.validator(documented) if schema != documented else None
-        self._rules = tuple(each for each in behaviour.rules if _holds(each, account))
+        self._rules = tuple(each for each in behaviour.rules if holds(each, account))
         if behaviour.number_ignored:
             self._rules = tuple(each for each in self._rules if each["rule"] != "free-number")
         self._looked_at = (behaviour.lines_looked_at, main.order.lines if main.order else "")
@@ -92,7 +92,7 @@ def _order(main: Operation, schema: JsonObject) -> JsonObject:
     return order_schema(main.envelope, main.wrapper, schema)
 
 
-def _holds(rule: dict[str, Any], account: Account) -> bool:
+def holds(rule: dict[str, Any], account: Account) -> bool:
     """Whether a rule is about accounts of this kind."""
     wanted = cast("JsonObject", rule.get("account-is", {}))
     return all(account.get(fact) == value for fact, value in wanted.items())

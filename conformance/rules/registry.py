@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,12 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 def breaches(settings: dict[str, Any], order: Json, context: Context) -> Iterator[Breach]:
     """Apply one rule of a pack. Raises PackError for a name nobody registered."""
-    yield from _function(settings["rule"])(order, context, **_settings(settings))
+    yield from prepared(settings)(order, context)
+
+
+def prepared(settings: dict[str, Any]) -> Callable[[Json, Context], Iterator[Breach]]:
+    """One rule of a pack, ready for many orders. Raises PackError for a name nobody registered."""
+    return partial(_function(settings["rule"]), **_settings(settings))
 
 
 def check(settings: dict[str, Any]) -> None:
@@ -78,7 +84,8 @@ def check(settings: dict[str, Any]) -> None:
 
 
 def _function(name: str) -> Rule:
-    from conformance.rules import answers, orders, products, shape  # noqa: F401, PLC0415  # to register the rules
+    if name not in _RULES:
+        from conformance.rules import answers, orders, products, shape  # noqa: F401, PLC0415  # to register the rules
 
     if name not in _RULES:
         raise PackError(f"rule {name!r}: there is no such rule; {nearest(name, _RULES)}")
