@@ -54,8 +54,8 @@ class Mistake:
     """
     Where an instance breaks its schema: a JSON Pointer, the keyword, and the library's sentence.
 
-    ``unexpected`` are the members that ``additionalProperties`` forbids; ``rule`` is the
-    path of the broken keyword in the inlined schema.
+    ``unexpected`` are the members that ``additionalProperties`` forbids, ``missing`` is the one
+    that ``required`` misses; ``rule`` is the path of the broken keyword in the inlined schema.
     """
 
     pointer: str
@@ -63,6 +63,7 @@ class Mistake:
     message: str
     rule: tuple[str | int, ...] = ()
     unexpected: tuple[str, ...] = ()
+    missing: str = ""
 
 
 def load(path: Path, revision: str = "") -> JsonObject:
@@ -192,11 +193,12 @@ class Validator:
         """Every way in which the instance breaks the schema."""
         return [
             Mistake(
-                "".join(f"/{part}" for part in error.instance_path),
+                "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error.instance_path),
                 str(error.schema_path[-1]) if error.schema_path else "",
                 error.message,
                 tuple(error.schema_path),
                 tuple(getattr(error.kind, "unexpected", ())),
+                str(getattr(error.kind, "property", "")),
             )
             for error in self._validator.iter_errors(instance)
         ]

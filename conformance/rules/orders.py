@@ -33,11 +33,15 @@ def _moment(value: Json) -> datetime | None:
 
 
 @rule("max-age")
-def max_age(order: Json, context: Context, *, at: str, days: int) -> Iterator[Breach]:
-    """A date-time lies at most so many UTC calendar days before the day of the push."""
+def max_age(order: Json, context: Context, *, at: str, days: int, hours: int = 0) -> Iterator[Breach]:
+    """A date-time lies at most so many UTC calendar days before the day of the push, or so many ``hours`` before it."""
     for pointer, value in select(order, at):
         moment = _moment(value)
-        if moment and (context.now.astimezone(UTC).date() - moment.astimezone(UTC).date()).days > days:
+        if moment is None:
+            continue
+        if hours and context.now - moment <= timedelta(hours=hours):
+            continue
+        if (context.now.astimezone(UTC).date() - moment.astimezone(UTC).date()).days > days:
             yield Breach(pointer, f"is more than {days} days old")
 
 

@@ -31,7 +31,7 @@ def known_product(
     A product is in the list of an account fact; what is no text names none.
 
     With ``by``, ``at`` leads to lines, and each member named there holds the value of one
-    of some facts. Nothing is asked where ``unless`` is true.
+    of some facts, or that of a row of ``fact``. Nothing is asked where ``unless`` is true.
     """
     if unless and exists(order, unless) and read(order, unless) is True:
         return
@@ -41,7 +41,7 @@ def known_product(
                 yield Breach(pointer, "is no product of this account")
             continue
         for member, facts in by.items():
-            known = [context.account.get(each) for each in facts]
+            known = [context.account.get(each) for each in facts] + [row.get(member) for row in _rows(context, fact)]
             sent = value.get(member) if isinstance(value, dict) else None
             if sent is not None and sent not in known:
                 yield Breach(f"{pointer}/{member}", "is no product of this account")

@@ -40,8 +40,11 @@ class Context:
 # A rule gets one order, the context and its settings from the pack, and yields breaches.
 Rule = Callable[..., Iterator[Breach]]
 _RULES: dict[str, Rule] = {}
-# What a pack says of a rule that is no setting of it: whose it is, when it holds, and how it is answered.
-_ABOUT = frozenset(("rule", "requirement", "revision", "account-is", "status", "code", "answer"))
+# What a pack says of a rule that is no setting of it: whose it is, when it holds, how it is answered, and what else
+# counts where payloads are looked at.
+_ABOUT = frozenset(
+    ("rule", "requirement", "revision", "account-is", "status", "code", "answer", "inspected", "documented-for")
+)
 
 
 def rule(name: str) -> Callable[[Rule], Rule]:
