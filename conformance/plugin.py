@@ -47,9 +47,14 @@ def pytest_load_initial_conftests(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Bring in the suite when a provider is named. A user's mistake is one line and exit 4."""
-    from conformance.plugins import options
+    """
+    Bring in the fixtures, and the suite when a provider is named. A user's mistake is one line and exit 4.
 
+    Fixtures of the same names in a test module or a conftest win, as pytest has it.
+    """
+    from conformance.plugins import fixtures, options
+
+    config.pluginmanager.register(fixtures, "conformance-fixtures")
     named = options.providers_named(config)
     if not named:
         return

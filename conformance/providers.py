@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import auth, descriptors, operations, resources
@@ -12,8 +14,6 @@ from conformance.model import Account, Json, JsonObject
 from conformance.pace import Rate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conformance.auth import Auth
     from conformance.operations import Operation, ReadBack
     from conformance.resources import PackFolders
@@ -44,6 +44,8 @@ class Provider:
     personal_members: tuple[str, ...]
     derived: tuple[dict[str, Any], ...]
     reference: JsonObject
+    # Which requirements speak of what a client does beside its bodies.
+    client: JsonObject
     folders: PackFolders
 
     @property
@@ -100,6 +102,7 @@ def load(name: str, revision: str = "") -> Provider:
         personal_members=tuple(data.get("personal-members", ())),
         derived=tuple(data.get("derive", ())),
         reference=data.get("reference", {}),
+        client=data.get("client", {}),
         folders=folders,
     )
 
@@ -112,12 +115,22 @@ def reference_account(provider: Provider) -> Account:
 
 def read_account(provider: Provider, path: Path) -> Account:
     """The business facts in a TOML file. Raises UserError for an unreadable file, a misspelt key or a wrong type."""
+    return _account(provider, descriptors.read(path, "account", UserError), path)
+
+
+def changed_account(provider: Provider, facts: JsonObject) -> Account:
+    """The account of the reference endpoint with some facts of one's own. Raises UserError as ``read_account`` does."""
+    path = provider.folders.fixtures / "account.toml"
+    known = descriptors.read(path, "account", UserError) if path.is_file() else {}
+    return _account(provider, known | copy.deepcopy(facts), Path("account"))
+
+
+def _account(provider: Provider, facts: JsonObject, path: Path) -> Account:
     meta: JsonObject = {
         "type": "object",
         "additionalProperties": False,
         "properties": {key: cast("Json", {"type": each["type"]}) for key, each in provider.account_keys.items()},
     }
-    facts = descriptors.read(path, "account", UserError)
     for name, variables in provider.auth.variables.items():
         if name in facts:
             raise UserError(f"{path}: /: {name!r} is a secret; set {variables[0]} in the environment instead")

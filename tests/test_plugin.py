@@ -533,7 +533,7 @@ def test_plain_pytest_is_untouched(suite_run, pytester):
 
         def test_little_of_ours(request):
             ours = {each for each in sys.modules if each.partition(".")[0] == "conformance"}
-            assert ours == {"conformance", "conformance.plugin", "conformance.plugins", "conformance.plugins.options"}
+            assert ours == {"conformance", "conformance.plugin", "conformance.plugins", "conformance.plugins.fixtures", "conformance.plugins.options"}
             assert request.config.pluginmanager.getplugin("conformance-session") is None
 
         def test_no_marks(request):

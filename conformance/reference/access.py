@@ -62,6 +62,24 @@ class Access:
         others = self._reading if not creating or self._behaviour.rights_unchecked else []
         return any(all(self._has(given, *each, others) for each in way.items()) for way in self._ways)
 
+    def lacking(self, given: Mapping[str, str], *, creating: bool = True) -> dict[str, str]:
+        """
+        What keeps a request from being authenticated: header to ``missing``, ``wrong`` or ``unentitled``.
+
+        Of several ways to authenticate, the one that comes nearest counts. Empty where nothing is lacking.
+        """
+        if self.granted(given, creating=creating):
+            return {}
+        found: list[dict[str, str]] = []
+        for way in self._ways:
+            lacking = {name.lower(): "missing" for name in way if name.lower() not in given}
+            for name, value in way.items():
+                if name.lower() not in lacking and not self._has(given, name, value, []):
+                    entitled = not self._has(given, name, value, self._reading)
+                    lacking[name.lower()] = "wrong" if entitled else "unentitled"
+            found.append(lacking)
+        return min(found, key=len, default={})
+
     def _has(self, given: Mapping[str, str], name: str, value: str, others: list[str]) -> bool:
         sent = given.get(name.lower())
         if sent is None:

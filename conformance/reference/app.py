@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, cast
@@ -123,6 +123,19 @@ class Endpoint:
         """The stored orders as they were sent last, oldest first."""
         return self.store.orders()
 
+    def behaving(self, behaviour: Behaviour) -> Endpoint:
+        """The same endpoint, with the same orders, behaving otherwise."""
+        # As if it had been opened anew, so that what is counted in memory is not counted twice.
+        self.store.openings += 1
+        return replace(self, behaviour=behaviour)
+
+    def failing(self, status: int, flaw: Flaw, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+        """A failure that somebody asked for: a refusal in the form of the pack, or the plain words of a broken server."""
+        if status >= 500:
+            return self._response("", Reply(status, headers=headers, text=flaw.message, media="text/plain"))
+        reply = self._denied(status) if status in (401, 403) else self._refusals.reply(status, [flaw])
+        return self._response("", replace(reply, status=status, headers=headers))
+
     # Routes
 
     def _route(self, operation: Operation, answer: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -194,10 +207,13 @@ class Endpoint:
         """The answer to a caller who is known, by a header that the documentation names."""
         if self._access.granted(request.headers, creating=operation == self.provider.main.id):
             return self._response(operation, answer())
+        return self._response(operation, self._denied(401))
+
+    def _denied(self, status: int) -> Reply:
         form = cast("JsonObject", self.provider.reference.get("denied", {}))
-        status, body = cast("int", form.get("status", 0)), cast("JsonObject | None", form.get("error"))
-        flaw = Flaw("a valid access token is needed", code="unauthorized", status=status, form=body)
-        return self._response(operation, self._refusals.reply(401, [flaw]))
+        own, body = cast("int", form.get("status", 0)), cast("JsonObject | None", form.get("error"))
+        flaw = Flaw("a valid access token is needed", code="unauthorized", status=own, form=body)
+        return self._refusals.reply(status, [flaw])
 
     def _response(self, operation: str, reply: Reply) -> Response:
         reply = edited(reply, operation, self.behaviour.answer_edits)

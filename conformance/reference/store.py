@@ -181,6 +181,17 @@ class Store:
         """Whether an order can be read, now or some day."""
         return self.one(number, SOME_DAY) is not None
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock, self._db:
+            for table in ("orders", "seen", "identities", "versions", "facets"):
+                self._db.execute(f"delete from {table}")  # noqa: S608  # our own names
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
     def delete(self, number: int) -> None:
         """Take an order away; its key is free again."""
         with self._lock, self._db:
