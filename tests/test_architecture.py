@@ -22,7 +22,7 @@ LAYERS = (
     ("envelope", "providers", "values"),
     ("answers", "catalogue", "credentials", "orders", "safety", "scaffold"),
     ("refusals",),
-    ("checking", "checks", "transport"),
+    ("checking", "checks", "composed", "transport"),
     ("suite",),
     ("deviations", "ledger", "memory", "plan"),
     ("batches", "standing"),
