@@ -88,6 +88,9 @@ def by_yield(suite: Suite, todo: Plan) -> Plan:
         key = _question(suite, case, by_hand)
         strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
         rank = (seen[key], _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
+        if case.reading and case.requirement.level is Level.MUST and _sends_null(case):
+            # Nothing else shows a null that is let through, though it is no more than advice: before second tries.
+            rank = (1, -1)
         seen[key] += strong
         ranked.append((rank, case))
     ranked.sort(key=lambda each: (each[0], each[1].rank))
@@ -123,6 +126,9 @@ def _question(suite: Suite, case: Case, by_hand: Counter[str]) -> tuple[str, ...
 
 def _kind(suite: Suite, case: Case, by_hand: Counter[str]) -> int:
     """Constraints first, then other single requests, then scenarios; other operations last."""
+    if case.answers_form and case.operation != suite.provider.main.id:
+        # One request, and every member of its answer is held against the documentation.
+        return 0
     if case.operation != suite.provider.main.id:
         return 3
     if case.site or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):

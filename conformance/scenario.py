@@ -29,6 +29,9 @@ def judge(case: Case, indexes: list[int], evidence: Evidence) -> Judgement:
     for number in range(len(case.steps)):
         index = of_step.get(number)
         if index is None:
+            if findings and case.expect is not Expect.OBSERVE:
+                # A step that was refused left nothing for the next one to go by; that refusal is what was wrong.
+                break
             return Judgement(Verdict.INCONCLUSIVE, exchange_ids=ids, reason=f"step {number + 1} could not be sent")
         exchanges.append(evidence.records[index].exchange)
         words.append(evidence.word(case, index, evidence.fate(index, case)))

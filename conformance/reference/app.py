@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CREDENTIALS", "Endpoint", "credentials"]
 _EMPTY_TEXT = "empty body"
+# An answer with this status has no body, whatever a pack writes down.
+_NO_CONTENT = 204
 
 
 # More requests than any run sends: ids that are counted go on behind them when a store is opened again.
@@ -218,7 +220,9 @@ class Endpoint:
     def _response(self, operation: str, reply: Reply) -> Response:
         reply = edited(reply, operation, self.behaviour.answer_edits)
         headers = dict(reply.headers)
-        if reply.text:
+        if reply.status == _NO_CONTENT:
+            response = Response(status_code=reply.status, headers=headers)
+        elif reply.text:
             response = Response(reply.text, reply.status, headers, reply.media)
         elif reply.body is None:
             response = Response(status_code=reply.status, headers=headers)

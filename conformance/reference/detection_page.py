@@ -19,10 +19,26 @@ KINDS = {
     "one-less": "one bound lower by one",
     "one-more": "one bound higher by one",
     "enum member": "one value of a list refused",
+    "a-hundredth-less": "one bound lower by 0.01",
+    "a-hundredth-more": "one bound higher by 0.01",
+    "excluded": "a bound that is no longer taken itself",
+    "included": "an excluded bound that is taken itself",
+    "halved": "steps half as wide",
+    "doubled": "steps twice as wide",
+    "looser": "more than the format taken",
+    "narrower": "less than the format taken",
+    "fractions": "fractions taken for whole numbers",
+    "whole-numbers": "fractions refused where they are allowed",
+    "any-case": "listed values taken in any letter case",
     "demanded": "an optional member demanded",
+    "refused": "an optional member refused",
     "nullable": "null taken",
     "not-nullable": "null refused where it is allowed",
     "left-out": "a member left out of an answer",
+    "renamed": "a member of an answer under another name",
+    "null": "a member of an answer null",
+    "as-text": "a number of an answer as text",
+    "out-of-range": "a number of an answer out of its range",
     "other-type": "a member of an answer of another type",
     "other-value": "a member of an answer of another value",
     "empty": "a member of an answer empty",
@@ -30,12 +46,14 @@ KINDS = {
 # How a run can show a fault, best first.
 NOTICED = {
     "violation": "a case of the rule's own requirement failed",
+    "elsewhere": "none of that requirement's cases failed, but those of others that the fault breaks too",
     "advisory": "only a value that lenient parsers take (†) can show it, and taking that harms nobody",
     "control": "the endpoint refuses the plain batch: the run stops at once, inconclusive",
     "inconclusive": "nothing that was accepted became readable, so that nothing is concluded; such a run is never conformant",
     "observed": "the documentation leaves that side open; what was recorded there differs",
     "invisible": "no request that a user can send shows it, for the reason written below",
     "missed": "none of these",
+    "unproven": "no answer of the run differs from the healthy endpoint's, so nothing shows that this is a fault",
 }
 _PAGE = """\
 # What the suite detects: {provider}
@@ -49,7 +67,7 @@ one faulty endpoint after the other.
 {meanings}
 
 {heads}
-|---|--:|--:|--:|--:|--:|--:|--:|--:|
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 {summary}
 
 ## Not a violation

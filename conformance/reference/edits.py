@@ -1,4 +1,4 @@
-"""Changes to the JSON of an answer before it is sent: one member left out, of another type or value, or empty."""
+"""Changes to the JSON of an answer before it is sent: one member left out, renamed, of another type or value, or empty."""
 
 from __future__ import annotations
 
@@ -77,6 +77,11 @@ def _change(parent: Any, name: Any, edit: dict[str, Any]) -> None:
     if edit["edit"] == "left-out":
         if isinstance(parent, dict):
             cast("dict[str, Any]", parent).pop(name, None)
+        return
+    if edit["edit"] == "renamed":
+        if isinstance(parent, dict) and name in parent:
+            # A serializer that spells names another way.
+            parent[f"{name[:1].swapcase()}{name[1:]}"] = cast("dict[str, Any]", parent).pop(name)
         return
     if edit["edit"] == "other-type":
         value = edit["value"]

@@ -3,58 +3,39 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import catalogue
 from conformance.errors import UserError, nearest
 from conformance.model import Level
+from conformance.reference import answer_faults, mutations
+from conformance.reference.fault import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.catalogue import AnswerSite, Owned
+    from conformance.catalogue import Owned
     from conformance.model import Json, JsonObject
     from conformance.providers import Provider
     from conformance.reference.behaviour import Behaviour
-    from conformance.schemas import Site
 
 
 # What makes an endpoint refuse more than it should, by keyword: only accepted values can show it.
 _TIGHTER = {
-    **dict.fromkeys(("minLength", "minimum", "exclusiveMinimum", "minItems"), ("one-more",)),
-    **dict.fromkeys(("maxLength", "maximum", "exclusiveMaximum", "maxItems"), ("one-less",)),
+    **dict.fromkeys(
+        ("minLength", "minimum", "exclusiveMinimum", "minItems"), ("one-more", "a-hundredth-more", "excluded")
+    ),
+    **dict.fromkeys(
+        ("maxLength", "maximum", "exclusiveMaximum", "maxItems"), ("one-less", "a-hundredth-less", "excluded")
+    ),
     "enum": ("enum member",),
-    "optional": ("demanded",),
-    "type": ("not-nullable",),
+    "optional": ("demanded", "refused"),
+    "type": ("not-nullable", "whole-numbers"),
+    "format": ("narrower",),
 }
-# What an answer can have wrong, by the keyword of the site that says so.
-_ANSWERED = {
-    "required": "left-out",
-    "type": "other-type",
-    "enum": "other-value",
-    "const": "other-value",
-    "pattern": "other-value",
-    "minLength": "empty",
-    "minItems": "empty",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """
-    ``id`` is ``AL-034``, a name below it (``AL-166/first-10-only``) or a site and what was done to it.
-
-    ``kind`` is ``hand-made``, ``whole`` (it bears the requirement's own id) or what was done
-    to one constraint at one place. ``unseen`` says why no case can show the fault, or is empty.
-    """
-
-    id: str
-    requirement: str
-    title: str
-    apply: Callable[[Behaviour], Behaviour]
-    kind: str = "hand-made"
-    unseen: str = ""
+# What lets more in where prose may mean more than the schema says.
+_OPEN = ("nullable", "fractions", "any-case", "looser")
 
 
 def of(provider: Provider) -> dict[str, Fault]:
@@ -66,7 +47,7 @@ def of(provider: Provider) -> dict[str, Fault]:
         made = [*_hand_made(provider, requirement.id, known.faults[requirement.id])]
         if requirement.level is Level.MUST:
             made += _singles(owned)
-            made += _answers([each for each in known.answers if each.requirement.id == requirement.id])
+            made += answer_faults.of(provider, known, requirement.id)
         for fault in made:
             found[fault.id] = fault
         whole = _whole(requirement.id, requirement.title, made)
@@ -136,108 +117,31 @@ def _merging(
         for place in places:
             if place not in at:
                 raise UserError(f"{operation}: a fault names {place!r}; {nearest(place, at)}")
-            _node(schema, at[place]).update(copy.deepcopy(keywords))
+            mutations.node(schema, at[place]).update(copy.deepcopy(keywords))
 
     return _on_schema(operation, change)
 
 
 def _singles(owned: list[Owned]) -> Iterator[Fault]:
-    """Constraint by constraint: dropped, loosened and tightened by one, a member of an enum gone, an option demanded."""
+    """Constraint by constraint: dropped, looser and tighter, a member of an enum gone, an option demanded or refused."""
     for each in owned:
         site = each.site
-        for word, change in _mutations(site):
+        for word, change in mutations.of(site):
             name = f"{each.requirement.id}/{site.path}.{site.keyword}/{word}"
             title = f"{site.path}: {site.keyword} {word}"
-            kind = "enum member" if word.startswith("without-") else word
+            kind = mutations.kind(word)
             unseen = ""
-            if kind == "nullable" and each.refuse_side == "by-hand":
-                # Whether null may stand there is not clear, or written out as a case of its own.
+            if kind in _OPEN and each.refuse_side == "by-hand":
+                # Whether such a value may stand there is not clear, or written out as a case of its own.
+                continue
+            if word.removeprefix("looser-") in each.observed:
+                continue
+            if each.accept_side == "observe" and kind in _TIGHTER.get(site.keyword, ()):
+                # What prose narrows further may well be refused.
                 continue
             if each.accept_side == "none" and kind in _TIGHTER.get(site.keyword, ()):
                 unseen = f"nobody can try the accepting side of {site.key}"
             yield Fault(name, each.requirement.id, title, _on_schema(each.operation, change), kind, unseen)
-
-
-def _answers(owned: list[AnswerSite]) -> Iterator[Fault]:
-    """What the answers can have wrong: a member left out, of another type or value, or empty."""
-    for each in owned:
-        site = each.site
-        edit = _ANSWERED.get(site.keyword)
-        if edit is None:
-            continue
-        value = "array" if site.keyword == "minItems" else site.value
-        change = {"operation": each.operation, "answer": each.answer, "path": site.path, "edit": edit, "value": value}
-        name = f"{each.requirement.id}/{each.answer}.{site.path}.{site.keyword}/{edit}"
-        title = f"{each.answer}: {site.path}: {site.keyword} {edit}"
-        yield Fault(name, each.requirement.id, title, _editing(change), edit)
-
-
-def _editing(change: dict[str, Any]) -> Callable[[Behaviour], Behaviour]:
-    return lambda behaviour: replace(behaviour, answer_edits=(*behaviour.answer_edits, change))
-
-
-def _mutations(site: Site) -> Iterator[tuple[str, Callable[[JsonObject], None]]]:
-    keyword, value = site.keyword, site.value
-    name = site.path.rpartition(".")[2]
-    if keyword == "required":
-        yield "dropped", lambda schema: cast("list[str]", _node(schema, site.at)["required"]).remove(name)
-        return
-    if keyword == "optional":
-        yield "demanded", lambda schema: _demand(_node(schema, site.at), name)
-        return
-    if keyword == "unknown":
-        return
-
-    def put(new: Json) -> Callable[[JsonObject], None]:
-        return lambda schema: _node(schema, site.at).update({keyword: new})
-
-    yield "dropped", lambda schema: _drop(_node(schema, site.at), keyword)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        # A length or a count of less than nothing is no constraint that a schema can state.
-        if value > 0 or keyword.endswith("imum"):
-            yield "one-less", put(value - 1)
-        yield "one-more", put(value + 1)
-    if keyword == "enum":
-        for member in cast("list[Json]", value):
-            yield f"without-{member}", put([each for each in cast("list[Json]", value) if each != member])
-    if keyword == "type":
-        yield from _nulls(site)
-
-
-def _nulls(site: Site) -> Iterator[tuple[str, Callable[[JsonObject], None]]]:
-    """A null where the documentation knows none, or none where it knows one: milder than no type at all."""
-    if isinstance(site.value, str):
-        yield "nullable", lambda schema: _null_too(_node(schema, site.at))
-    elif isinstance(site.value, list) and "null" in site.value:
-        others = [each for each in site.value if each != "null"]
-        left: Json = others if len(others) > 1 else others[0]
-        yield "not-nullable", lambda schema: _node(schema, site.at).update({"type": left})
-
-
-def _drop(node: JsonObject, keyword: str) -> None:
-    node.pop(keyword, None)
-    if keyword == "type":
-        # Without its type an enum still pins the value down: whatever is not text passes now.
-        members = node.pop("enum", None)
-        if members is not None:
-            node["anyOf"] = [{"enum": members}, {"not": {"type": "string"}}]
-
-
-def _null_too(node: JsonObject) -> None:
-    node["type"] = [node["type"], "null"]
-    if "enum" in node:
-        node["enum"] = [*cast("list[Json]", node["enum"]), None]
-
-
-def _demand(node: JsonObject, name: str) -> None:
-    node["required"] = [*cast("list[Json]", node.get("required", [])), name]
-
-
-def _node(schema: JsonObject, at: str) -> JsonObject:
-    node: Any = schema
-    for part in at.split("/")[1:]:
-        node = node[part.replace("~1", "/").replace("~0", "~")]
-    return cast("JsonObject", node)
 
 
 def _on_schema(operation: str, change: Callable[[JsonObject], None]) -> Callable[[Behaviour], Behaviour]:
@@ -259,7 +163,7 @@ def _nullable(node: Json) -> Json:
         for key, each in node.items()
     }
     if isinstance(result.get("type"), str):
-        _null_too(result)
+        mutations.null_too(result)
     return result
 
 
