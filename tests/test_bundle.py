@@ -222,6 +222,17 @@ def test_replay_is_evidence_too(run_pytest, tmp_path):
     assert (done.exit_code, "note: replayed from a recording" in done.output) == (0, True)
 
 
+def test_a_replay_of_some_cases_lacks_nothing_else(run_pytest, tmp_path):
+    """What nobody asked for is not missed: it was not to be recorded either."""
+    some = ("--provider=ezcards", "-k", "quantity")
+    assert run_pytest(tmp_path, *some, "--record-mode=once", "--cassettes=made").ret == 0
+    again = run_pytest(tmp_path, *some, "--record-mode=none", "--cassettes=made", "--report=out")
+    assert (again.ret, report_of(tmp_path / "out")["not_run"]) == (0, [])
+    assert "not recorded" not in again.text
+    done = CliRunner().invoke(cli, ["verify", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+
+
 def test_a_second_run_takes_the_place_of_the_first(run_pytest, tmp_path):
     """Files that only the first had are gone."""
     for case in ("EZ-001/order.plain", "EZ-008/media-type.json"):

@@ -91,6 +91,8 @@ def replay(recording: Recording, suite: Suite, selected: Iterable[str]) -> Run:
 
     Each case is judged within the session that recorded it.
     """
+    chosen = tuple(selected)
+    wanted = frozenset(chosen)
     sessions = [_named(each, index) for index, each in enumerate(recording.sessions)]
     verdicts = [judge(suite, each.records, each.not_run, each.token) for each in sessions]
     owners = recording.owners()
@@ -111,10 +113,10 @@ def replay(recording: Recording, suite: Suite, selected: Iterable[str]) -> Run:
     return Run(
         suite,
         Settings(first.seed, first.token, instant=first.instant),
-        tuple(selected),
+        chosen,
         first.started_at,
         [record for each in sessions for record in each.records],
-        not_run | gone,
+        {name: why for name, why in (not_run | gone).items() if name in wanted},
         judgements,
         sum(each.orders_created for each in sessions),
         last.spent,
