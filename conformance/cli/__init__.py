@@ -10,6 +10,7 @@ from conformance import __version__
 from conformance.cli.diff import differ
 from conformance.cli.keygen import keygen
 from conformance.cli.lint import lint
+from conformance.cli.load import load
 from conformance.cli.new import new
 from conformance.cli.preflight import preflights
 from conformance.cli.providers import providers
@@ -34,6 +35,7 @@ def cli(context: click.Context) -> None:
 cli.add_command(differ)
 cli.add_command(keygen)
 cli.add_command(lint)
+cli.add_command(load)
 cli.add_command(new)
 cli.add_command(preflights)
 cli.add_command(providers)
