@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from conformance.preflight import Cautious
     from conformance.runner import Run
     from conformance.target import Target
+    from conformance.transport import Room
 
 
 @contextmanager
@@ -127,8 +128,12 @@ def _live(target: Target, progress: Callable[[int, int], None] | None, memory: M
 
 
 @contextmanager
-def transport(target: Target) -> Generator[HttpTransport]:
-    """The way to a live endpoint, open as long as the context."""
+def transport(target: Target, pace: Pace | None = None, room: Room | None = None) -> Generator[HttpTransport]:
+    """
+    The way to a live endpoint, open as long as the context.
+
+    Its pace is the documented one unless another is given, its room that of a run whose answers are all kept.
+    """
     options, provider = target.options, target.suite.provider
     if target.secrets is None:
         raise UserError(f"{provider.name}: no credentials")
@@ -152,10 +157,11 @@ def transport(target: Target) -> Generator[HttpTransport]:
         headers=options.headers,
         token=token,
         connections=_lanes(target),
-        pace=Pace(options.max_rps, () if safety.is_loopback(parts.hostname or "") else provider.rates),
+        pace=pace or Pace(options.max_rps, () if safety.is_loopback(parts.hostname or "") else provider.rates),
         bases=bases[1:],
         places=places,
         files=options.files,
+        room=room,
     )
     try:
         yield made

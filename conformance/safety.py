@@ -68,16 +68,16 @@ def _is_among(host: str, hosts: tuple[str, ...]) -> bool:
     return any(host == each.lstrip(".") or host.endswith(f".{each.lstrip('.')}") for each in hosts)
 
 
-def permit(provider: Provider, url: str, allowed: frozenset[str]) -> None:
+def permit(provider: Provider, url: str, allowed: frozenset[str], also: frozenset[str] = frozenset()) -> None:
     """
-    Whether a run may touch this endpoint at all.
+    Whether a run may touch this endpoint at all; ``also`` are effects of its own kind.
 
     Raises UserError naming the effects that ``--allow`` lacks.
     """
     host = _host(url)
     if is_loopback(host):
         return
-    needed = [each for each in EFFECTS if each in provider.main.effects]
+    needed = [each for each in EFFECTS if each in provider.main.effects or each in also]
     if _is_among(host, provider.production_hosts):
         needed.append("production")
     if not allowed.issuperset(needed):

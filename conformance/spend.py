@@ -48,6 +48,12 @@ def cost(operation: Operation, account: Account, orders: Iterable[Json]) -> Coun
     return total
 
 
+def limit(account: Account) -> int | None:
+    """What the account's ``max_spend`` allows, in hundredths of a cent; None where it sets no limit. Raises UserError."""
+    most = account.get(_LIMIT)
+    return None if most is None else int(_exact(most) * _SCALE)
+
+
 def check(account: Account) -> None:
     """Raise UserError for a price or a limit in the account file that is no amount."""
     Purse(account)
@@ -98,8 +104,7 @@ class Purse:
     """
 
     def __init__(self, account: Account) -> None:
-        limit = account.get(_LIMIT)
-        self._limit = None if limit is None else int(_exact(limit) * _SCALE)
+        self._limit = limit(account)
         self._lock = threading.Lock()
         self.spent: Counter[str] = Counter()
 

@@ -454,7 +454,7 @@ def test_a_failure_has_all_that_is_needed_to_mend_it():
     assert re.search(r"<mark>[^<]*reference", html)
 
 
-def test_deviations_detection_power_and_load_are_shown_when_they_are_there():
+def test_deviations_and_detection_power_are_shown_when_they_are_there():
     made = report(FAULT)
     failing = next(name for name, case in cases(made).items() if case["verdict"] == "violation")
     made["deviations"] = [
@@ -462,13 +462,11 @@ def test_deviations_detection_power_and_load_are_shown_when_they_are_there():
          "status": "seen", "cases": [failing]},
     ]  # fmt: skip
     made["detection"] = {"faults": 464, "noticed": {"violation": 430, "control": 34}, "suite_version": "0.1.0"}
-    made["load"] = {"requests_per_second": 120}
     html = page.render(made)
     shown = Elements(html).words
     assert "A known deviation: Mended in May." in shown
     assert "All violations are known deviations." in shown
     assert "violation 430, control 34" in shown
-    assert "requests per second 120" in shown
     assert 'href="javascript' not in html
 
 

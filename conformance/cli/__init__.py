@@ -12,6 +12,7 @@ from conformance.cli.diff import differ
 from conformance.cli.generate import generate
 from conformance.cli.keygen import keygen
 from conformance.cli.lint import lint
+from conformance.cli.load import load
 from conformance.cli.new import new
 from conformance.cli.openapi import openapi
 from conformance.cli.preflight import preflights
@@ -39,6 +40,7 @@ cli.add_command(differ)
 cli.add_command(generate)
 cli.add_command(keygen)
 cli.add_command(lint)
+cli.add_command(load)
 cli.add_command(new)
 cli.add_command(openapi)
 cli.add_command(preflights)

@@ -54,7 +54,7 @@ def preflights(
         account=account,
         revision=revision,
         timeout=request_timeout,
-        headers=tuple(map(_header, headers)),
+        headers=tuple(map(header, headers)),
         files=Files(ca_bundle, client_cert, client_key),
         # Whether the tests may create orders is one of the checks; none is created here.
         allowed=frozenset(safety.EFFECTS),
@@ -84,7 +84,8 @@ def _permission(ready: target.Target, allowed: frozenset[str]) -> Check:
     return Check("permission", preflight.OK, "the tests may create orders there")
 
 
-def _header(text: str) -> tuple[str, str]:
+def header(text: str) -> tuple[str, str]:
+    """An extra header of the command line. Raises UserError."""
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise UserError("--header: write 'Name: value'")

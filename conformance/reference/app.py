@@ -19,6 +19,7 @@ from conformance.reference.edits import edited
 from conformance.reference.examiner import Examiner
 from conformance.reference.lookup import Lookup
 from conformance.reference.outcomes import Outcomes
+from conformance.reference.racy import Contest, careless
 from conformance.reference.reading import Reading
 from conformance.reference.refusals import Flaw, Refusals, Reply
 from conformance.reference.shelf import Shelf
@@ -102,7 +103,7 @@ class Endpoint:
     def app(self) -> Starlette:
         """The ASGI application with every operation that the pack documents."""
         main = self.provider.main
-        routes = [self._route(main, self._create_orders)]
+        routes = [self._route(main, self._racing() if self.behaviour.racy else self._create_orders)]
         for each in self.provider.auth.token_endpoints:
             base = "" if each.root else main.base_path
             routes.append(Route(base + each.path, self._create_token, methods=["POST"]))
@@ -197,6 +198,23 @@ class Endpoint:
         self.requests += 1
         body = await request.body()
         return self._guarded(self.provider.main.id, request, lambda: self._orders(request, body))
+
+    def _racing(self) -> Callable[[Request], Awaitable[Response]]:
+        """Creating orders by an endpoint that is careless where requests overlap."""
+        # What is counted must not be counted twice.
+        self.store.openings += 1
+        other = replace(self, behaviour=careless(self.behaviour))
+        contest = Contest[Response](self.behaviour.racy, lambda: Response("overloaded", 500), self.store.lose)
+
+        async def create(request: Request) -> Response:
+            count = len(self._examiner.orders(cast("Json", _parsed(await request.body()))))
+            return await contest.serve(
+                lambda: self._create_orders(request),
+                lambda: other._create_orders(request),  # noqa: SLF001  # of its own kind
+                count,
+            )
+
+        return create
 
     async def _create_token(self, request: Request) -> Response:
         body = await request.body()
@@ -302,6 +320,13 @@ class Endpoint:
             kept = [orders[each.index] for each in flaws if each.place == "fixed" and each.index is not None]
         if kept:
             self._shelf.put(kept, self.clock(), self.delay)
+
+
+def _parsed(raw: bytes) -> object:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _encoded(body: Json) -> bytes:

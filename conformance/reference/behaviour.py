@@ -140,6 +140,9 @@ class Behaviour:
     delete_ignored: bool = False
     deleted_readable: bool = False
 
+    # Only where requests overlap: one of ``racy.KINDS``.
+    racy: str = ""
+
     # Changes to the JSON of answers: ``operation``, ``answer``, ``path`` (of a site), ``edit`` and ``value``.
     answer_edits: tuple[dict[str, Any], ...] = ()
 

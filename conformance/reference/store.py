@@ -197,6 +197,13 @@ class Store:
         with self._lock, self._db:
             self._db.execute("update identities set deleted = 1 where id = ?", (number,))
 
+    def lose(self) -> None:
+        """Forget the newest order, as if it had never been stored."""
+        with self._lock, self._db:
+            newest = self._db.execute("select max(id) from orders").fetchone()[0]
+            self._db.execute("update identities set deleted = 1 where id = ?", (newest,))
+            self._db.execute("update orders set body = 'null' where id = ?", (newest,))
+
     def one(self, number: int, instant: float, *, deleted: bool = False) -> Stored | None:
         """The order with this id as it can be read at an instant; ``deleted`` reads those too."""
         where = f"{_READABLE} and v.id = ?" + ("" if deleted else " and not i.deleted")

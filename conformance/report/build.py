@@ -52,12 +52,7 @@ def build(run: Run, target: Target) -> dict[str, Any]:
             "revision": provider.revision,
             "pack_sha256": provider.folders.digest(),
         },
-        "target": {
-            "kind": target.kind,
-            # The port of the embedded endpoint is chance; a live endpoint is named in full.
-            "url": target.endpoint or f"http://127.0.0.1{provider.main.base_path}",
-            "strict": target.options.strict,
-        },
+        "target": target_of(target),
         "run": {
             "id": f"{run.settings.token}-{run.started_at:%Y%m%dT%H%M%SZ}",
             "started_at": _time(run.started_at),
@@ -103,6 +98,16 @@ def build(run: Run, target: Target) -> dict[str, Any]:
         },
         "not_run": [{"id": name, "reason": why} for name, why in sorted((run.not_run | run.left_out).items())],
         **_detection(provider.folders),
+    }
+
+
+def target_of(target: Target) -> dict[str, Any]:
+    """What a run was made against."""
+    return {
+        "kind": target.kind,
+        # The port of the embedded endpoint is chance; a live endpoint is named in full.
+        "url": target.endpoint or f"http://127.0.0.1{target.suite.provider.main.base_path}",
+        "strict": target.options.strict,
     }
 
 

@@ -58,6 +58,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield from _scope(report)
     yield from _verdicts(report)
     yield from _broken(report)
+    yield from _load(report.get("load"))
     for verdict, title in (("inconclusive", "Proved nothing"), ("advisory", "Advisory")):
         yield from _listed(
             title, [_reason(row, verdict) for row in report["requirements"] if row["verdict"] == verdict]
@@ -112,6 +113,20 @@ def _broken(report: dict[str, Any]) -> Iterator[str]:
         yield f"- again: {code(words.command(report, case['id']), 1000)}"
     if len(rows) > _BROKEN:
         yield from ("", f"{len(rows) - _BROKEN} more: {', '.join(row['id'] for row in rows[_BROKEN:][:200])}")
+
+
+def _load(load: dict[str, Any] | None) -> Iterator[str]:
+    """What was found under load, whose verdict is its own."""
+    if load is None:
+        return
+    counts, broken = load["counts"], [row for row in load["checks"] if row["verdict"] == "violation"]
+    yield from ("", f"## Under load: {load['verdict']}", "", f"{prose(load['why'])}.", "")
+    yield f"- {counts['orders']} orders in {counts['requests']} requests, {load['rate']['orders_per_second']} orders a second"
+    for row in load["latency"]:
+        yield f"- batches of {row['batch_size']}: p50 {row['p50']} ms, p95 {row['p95']} ms, p99 {row['p99']} ms"
+    for row in broken[:_BROKEN]:
+        first = row["findings"][0] if row["findings"] else {"got": ""}
+        yield f"- **{row['id']}**: {prose(row['title'])} {row['counts']['violation']} times, first {code(first['got'])}"
 
 
 def _reason(row: dict[str, Any], verdict: str) -> str:

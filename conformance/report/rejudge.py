@@ -102,6 +102,8 @@ def _compare(folder: Path, problems: list[tuple[str, str]], notes: list[tuple[st
         notes.append(
             ("challenge", "orders of this provider carry no run token: only what is attested names the challenge")
         )
+    if "load" in report:
+        notes.append(("load", "what was found under load is attested as it was told: no evidence of it is kept"))
     same = (report["suite"]["version"], report["provider"]["pack_sha256"]) == (
         __version__,
         resources.folders_of(name).digest(),

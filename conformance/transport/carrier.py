@@ -66,6 +66,7 @@ class HttpTransport:
         bases: Iterable[str] = (),
         places: Mapping[str, str] | None = None,
         files: Files | None = None,
+        room: Room | None = None,
     ) -> None:
         parts = urlsplit(endpoint)
         self._host = f"{parts.scheme}://{parts.netloc}"
@@ -80,7 +81,7 @@ class HttpTransport:
         self._token = token
         self.tokens = TokenKeeper(secrets, self._fetch_token if token[0] and secrets.get("client_secret") else None)
         self._pace = pace or Pace()
-        self._room = Room()
+        self._room = room or Room()
 
     def send(self, request: Request, operation: str, name: str, now: datetime) -> Exchange:
         """Carry one request and read its whole answer within the time-out."""

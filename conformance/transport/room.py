@@ -12,10 +12,10 @@ _ROOM = 8 << 20
 
 
 class Room:
-    """What the longer bodies of a run may still take."""
+    """What the longer bodies of a run may still take, ``size`` bytes at its beginning."""
 
-    def __init__(self) -> None:
-        self._left = _ROOM
+    def __init__(self, size: int = _ROOM) -> None:
+        self._left = size
         self._lock = threading.Lock()
 
     def for_body(self, body: bytes, truncated: bool) -> tuple[bytes, bool]:  # noqa: FBT001  # a pair in, a pair out

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from conformance.report.page import coverage, evidence, findings, latency, summary, texts
+from conformance.report.page import coverage, evidence, findings, latency, loads, summary, texts
 
 
 def render(report: dict[str, Any]) -> str:
@@ -47,6 +47,8 @@ def render(report: dict[str, Any]) -> str:
             cells=cells,
             strip=latency.strip(report),
             latency=latency,
+            loads=loads,
+            load_charts=loads.charts(report["load"]) if "load" in report else [],
             violations=findings.failures(report, "violation", cases),
             advisories=findings.failures(report, "advisory", cases),
             unsettled=findings.by_reason(report, "inconclusive"),

@@ -114,7 +114,8 @@ def not_covered(report: dict[str, Any]) -> list[str]:
         )
     if found.get("inconclusive"):
         lines.append(f"{_number(found['inconclusive'], 'case')} that proved nothing")
-    lines.append("Load, security, and whatever the documentation does not speak of")
+    load = "Security" if "load" in report else "Load, security"
+    lines.append(f"{load}, and whatever the documentation does not speak of")
     return lines
 
 
