@@ -191,6 +191,11 @@ class Validator:
 
     def mistakes(self, instance: Json) -> list[Mistake]:
         """Every way in which the instance breaks the schema."""
+        try:
+            errors = list(self._validator.iter_errors(instance))
+        except UnicodeEncodeError:
+            # The library shows values in UTF-8, which has no bytes for lone surrogates.
+            errors = list(self._validator.iter_errors(_without_surrogates(instance)))
         return [
             Mistake(
                 "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error.instance_path),
@@ -200,8 +205,19 @@ class Validator:
                 tuple(getattr(error.kind, "unexpected", ())),
                 str(getattr(error.kind, "property", "")),
             )
-            for error in self._validator.iter_errors(instance)
+            for error in errors
         ]
+
+
+def _without_surrogates(value: Json) -> Json:
+    """The same value with the lone surrogates of its texts replaced."""
+    if isinstance(value, dict):
+        return {cast("str", _without_surrogates(name)): _without_surrogates(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(each) for each in value]
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def applicable(schema: JsonObject) -> bool:

@@ -457,6 +457,14 @@ def test_texts_that_utf_8_cannot_write_are_read_back_all_the_same():
     assert call.one(number)["data"]["order_id"] == "\ud800"
 
 
+@pytest.mark.parametrize("body", [[{"order_id": "\ud800"}], [{"\ud800": "a"}]])
+def test_texts_that_utf_8_cannot_write_are_refused_like_others(body):
+    """They break the schema, and are named with what stands for them."""
+    call = Caller()
+    assert call("POST", "/orders", body)["errors"]
+    assert call.status == 400
+
+
 # Faults, by what an endpoint with them does
 
 

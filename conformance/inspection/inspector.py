@@ -132,8 +132,6 @@ class Inspector:
     def _body(self, body: Json, now: datetime, seen: Callable[[str, Json], bool]) -> list[Objection]:
         try:
             mistakes = [] if self._whole.accepts(body) else self._whole.mistakes(body)
-        except UnicodeEncodeError:
-            return self._body(texts.readable(body), now, seen)
         except (ValueError, RecursionError):
             return [self.broken(_DEEP)]
         # What has a wrong type breaks every other rule on its value too.

@@ -80,16 +80,3 @@ def decoded(raw: bytes) -> str:
 
 def _constant(word: str) -> Json:
     raise _Constant(f"{word}, which is no JSON")
-
-
-def readable(value: Json) -> Json:
-    """The same value with the lone surrogates of its texts replaced, for libraries that want UTF-8."""
-    if isinstance(value, dict):
-        return {_whole(name): readable(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [readable(each) for each in value]
-    return _whole(value) if isinstance(value, str) else value
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
