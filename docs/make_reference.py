@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conformance import testing
 from conformance.cli import cli
 from conformance.plugins.options import OPTIONS, Option
 
@@ -27,7 +28,7 @@ FOLDER = Path(__file__).parent / "reference"
 
 # Every option stands in one of these; the pages say more than a line of help can.
 TOPICS = {
-    "What is tested": ("provider", "revision", "case", "no-pack", "seed", "budget", "fail-on", "deviations"),
+    "What is tested": ("provider", "revision", "case", "no-pack", "seed", "budget", "explore", "fail-on", "deviations"),
     "The endpoint and the account": ("endpoint", "account", "header", "ca-bundle", "client-cert", "client-key"),
     "What may be done there": ("allow", "max-orders"),
     "How fast, and how patient": ("concurrency", "max-rps", "request-timeout", "visibility-timeout"),
@@ -37,13 +38,16 @@ TOPICS = {
 }
 # Pages that tell more of a command.
 PAGES = {
+    "check": "../check.md",
     "diff": "../certification.md#making-files-anew-and-comparing",
+    "generate": "../generate.md",
     "keygen": "../certification.md",
     "lint": "../lint.md",
+    "load": "../load.md",
     "new": "../new.md",
     "preflight": "../preflight.md",
     "report": "../report-formats.md",
-    "serve": "../tutorials/client-developer.md",
+    "serve": "../mock-server.md",
     "verify": "../certification.md#verifying",
 }
 # What whoever serves an endpoint calls, and no test.
@@ -130,8 +134,6 @@ def _cell(text: str, *, code: bool = False) -> str:
 
 def fixtures() -> str:
     """The page of the fixtures, and of what they give to a test."""
-    from conformance import testing  # noqa: PLC0415  # where it is installed
-
     lines = [
         "# Fixtures",
         "",
@@ -204,9 +206,7 @@ def _plain(thing: object) -> str:
     return (inspect.getdoc(thing) or "").replace("``", "`")
 
 
-PAGES_MADE = {"options.md": options, "cli.md": commands}
-if find_spec("conformance.testing"):
-    PAGES_MADE["fixtures.md"] = fixtures
+PAGES_MADE = {"options.md": options, "cli.md": commands, "fixtures.md": fixtures}
 
 if __name__ == "__main__":
     for page, made in PAGES_MADE.items():

@@ -29,6 +29,7 @@ _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
 OTHERS = {
     "collect-only", "ff", "junitxml", "lf", "markers", "maxfail", "runxfail", "tb", "xfail-tb",  # pytest
     "write", "share", "help",  # python -m conformance.reference.detection, tests/trouble.py
+    "faults", "examples", "rm",  # benchmarks/detection.py, docker
     "strict", "extra-index-url", "errors", "data-raw", "data-binary",  # mkdocs, pip, prism, curl
 }  # fmt: skip
 

@@ -6,7 +6,13 @@ import pytest
 import sessions
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ("tutorials/integrator.md", "tutorials/vendor.md", "tutorials/certifier.md", "cookbook.md")
+PAGES = (
+    "tutorials/integrator.md",
+    "tutorials/vendor.md",
+    "tutorials/certifier.md",
+    "tutorials/client-developer.md",
+    "cookbook.md",
+)
 
 
 @pytest.mark.slow
