@@ -112,6 +112,7 @@ class Source:
         form = self._main.order
         # What an order is known by is in every one, even where a minimal order could do without.
         self._identity = tuple(filter(None, (*form.key, form.token))) if form else ()
+        self._usual = _recipe(wish.start, wish.lines[0], self._identity)
         rules = behaviour.healthy(self._provider).rules
         self._rules = [prepared(each) for each in rules if holds(each, wish.account)]
         main = self._main
@@ -122,6 +123,8 @@ class Source:
         """The order of a number, counted from 0."""
         wish = self._wish
         low, high = wish.lines
+        if low == high and wish.start != "mixed":
+            return self._maker.make(self._usual, str(number), wish.now, number)[0]
         # Two dice that every number throws for itself.
         thrown = drafts.scattered(number) >> 10
         share = thrown % 100

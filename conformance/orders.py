@@ -6,7 +6,7 @@ import copy
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from conformance import changes, drafts, people, values
 from conformance.errors import UserError, nearest
@@ -43,7 +43,7 @@ class Plain:
 @dataclass(frozen=True, slots=True)
 class _Form:
     """
-    What fills a shape: all of it but its lines, and one line, where it has any.
+    What fills a shape: all of it but its lines, and one line, where it has any; ``place`` leads to them.
 
     ``discounted`` tells whether both discounts are told; otherwise an order with a discount would not add up for
     its reader; ``outlined`` whether nothing is told that takes drawing.
@@ -52,6 +52,7 @@ class _Form:
     whole: Filler
     line: Filler
     lines: bool
+    place: tuple[str, ...]
     discounted: bool
     outlined: bool
 
@@ -102,9 +103,15 @@ class OrderMaker:
         )
         order = cast("Json", form.whole(scope))
         if form.lines:
-            lines = (None,) * (recipe.lines or self.plain.lines) if form.outlined else draft.lines
-            rows = cast("list[Json]", changes.read(order, self._form.lines))
-            rows.extend([self._line(form, scope, line) for line in lines])
+            rows: Any = order
+            for part in form.place:
+                rows = rows[part]
+            if form.outlined:
+                # All that a line tells then is the order's.
+                made = (form.line(scope) for _ in range(recipe.lines or self.plain.lines))
+                rows.extend([None if each is values.ABSENT else each for each in made])
+            else:
+                rows.extend([self._line(form, scope, line) for line in draft.lines])
         if recipe.given:
             order = changes.apply(order, values.filled_operations(recipe.given, scope))
         return order, scope
@@ -141,6 +148,7 @@ class OrderMaker:
                 values.filler(_with_lines(shape, parts, []) if parts else shape),
                 values.filler(line),
                 there,
+                tuple(parts),
                 '"@order.discount"' in text and '"@line.discount"' in text,
                 set(_FACT.findall(text)) <= drafts.OUTLINED,
             )
