@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 UPDATE = "two callers with one key: one order, with one of the two values"
 DUPLICATE = "two callers with one number: one of them is refused"
 _OPEN = (Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED, Answer.AMBIGUOUS)
+# So many ids are named where they ought to be one.
+_SHOWN = 4
 
 
 class Races:
@@ -72,7 +74,10 @@ def _update(told: list[dict[str, Any]], answers: list[Answer]) -> tuple[str, str
     ids = {
         name for answer, each in zip(answers, told, strict=True) if answer is Answer.ACCEPTED for name in each["ids"]
     }
-    return ("one id in both answers", f"the ids {', '.join(sorted(ids))}") if len(ids) > 1 else None
+    if len(ids) < 2:
+        return None
+    shown = ", ".join(sorted(ids)[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
+    return "one id in both answers", f"the ids {shown}"
 
 
 def _duplicate(answers: list[Answer]) -> tuple[str, str] | None:
