@@ -125,7 +125,7 @@ that seconds compare with each other and with nothing else ({took}).
 ## How Schemathesis is run
 
 With the best settings that were found: examples, coverage and fuzzing phases, positive and negative data, every check on,
-credentials given. The stateful phase is on too where there is something to link, which no pack's document has. It reads
+credentials given. The stateful phase is off: no document of a pack has links. It reads
 the OpenAPI document that `conformance openapi` composes from the pack, with what a diligent user adds: identifiers and
 products that the account knows, and dates near now, since orders that are too old are refused.
 

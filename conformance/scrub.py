@@ -18,7 +18,7 @@ HIDDEN = "{{hidden}}"
 # The password of cases about wrong ones.
 WRONG = "wrong"
 # Members that hold tokens, whoever sends them.
-_TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)*"')
+_TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)+"')
 # Replacing shorter texts would tear ordinary words apart; no credential is that short.
 _SHORTEST = 4
 

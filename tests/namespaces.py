@@ -17,17 +17,14 @@ from pathlib import Path
 
 ENDPOINT, MASTER = "10.77.0.1", "10.77.0.2"
 _SERVE = """
-import socket, sys
+import sys
 from dataclasses import replace
 from conformance import providers
 from conformance.reference import app, behaviour, server
 pack = providers.load(sys.argv[1])
 how = replace(behaviour.healthy(pack), racy=sys.argv[3])
-line = socket.socket()
-line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-line.bind((sys.argv[2], 8080))
-line.listen(128)
-server.server(app.Endpoint(pack, providers.reference_account(pack), how)).run(sockets=[line])
+endpoint = app.Endpoint(pack, providers.reference_account(pack), how)
+server.run(endpoint.app(), server.listen(8080, sys.argv[2]))
 """
 _CLI = "from conformance.cli import main; main()"
 

@@ -461,7 +461,7 @@ def test_a_measurement_writes_page_and_figures(monkeypatch, tmp_path):
     told = json.loads((tmp_path / "detection.json").read_text("utf-8"))
     assert (told["faults"], told["suite_version"]) == (3, __version__)
     assert {way: count for way, count in told["noticed"].items() if count} == {"violation": 2, "advisory": 1}
-    assert "| **all** | 3 | 2 | 1 |" in (tmp_path / "page.md").read_text("utf-8")
+    assert "| **all** | 3 | 2 | 0 | 1 | 0 |" in (tmp_path / "page.md").read_text("utf-8")
 
 
 # Made from report.json

@@ -30,7 +30,8 @@ RULES = {
     "type", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems",
     "maxItems", "enum", "format", "pattern", "nullable", "readOnly", "additionalProperties", "uniqueItems", "multipleOf",
 }  # fmt: skip
-REMARKS = {"description", "example", "examples", "title", "$schema", "$id", "$defs"}
+# The last one names the requirement that a rule is of, for `conformance check`.
+REMARKS = {"description", "example", "examples", "title", "$schema", "$id", "$defs", "x-requirement"}
 # Made by `flattened` itself: the members that alternatives ask for, and a type beside a reference to a narrower one.
 MADE = {"oneOf", "anyOf", "wider type"}
 

@@ -12,13 +12,12 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from conformance.changes import select
 from conformance.reference.access import CREDENTIALS, Access, credentials
 from conformance.reference.desk import Desk
 from conformance.reference.edits import edited
 from conformance.reference.examiner import Examiner
+from conformance.reference.intake import Intake
 from conformance.reference.lookup import Lookup
-from conformance.reference.outcomes import Outcomes
 from conformance.reference.racy import Contest, careless
 from conformance.reference.reading import Reading
 from conformance.reference.refusals import Flaw, Refusals, Reply
@@ -70,7 +69,7 @@ class Endpoint:
     _access: Access = field(init=False, repr=False)
     _examiner: Examiner = field(init=False, repr=False)
     _shelf: Shelf = field(init=False, repr=False)
-    _outcomes: Outcomes = field(init=False, repr=False)
+    _intake: Intake = field(init=False, repr=False)
     # Where orders are answered one by one.
     _desk: Desk | None = field(init=False, repr=False)
     _showing: Showing = field(init=False, repr=False)
@@ -83,7 +82,15 @@ class Endpoint:
         self._access = Access(self.provider, self.behaviour, self._refusals, self.credentials)
         self._examiner = Examiner(self.provider, self.account, self.behaviour, every=self._refusals.all_at_once)
         self._shelf = Shelf(self.provider, self.behaviour, self.store)
-        self._outcomes = Outcomes(self.provider.main.outcome, self.behaviour)
+        self._intake = Intake(
+            self.provider,
+            self.behaviour,
+            self.store,
+            refusals=self._refusals,
+            examiner=self._examiner,
+            shelf=self._shelf,
+            clock=self.clock,
+        )
         earlier = self.store.openings * _MANY
         self._showing = Showing(self.provider, self.account, self.behaviour, earlier)
         self._desk = (
@@ -264,15 +271,7 @@ class Endpoint:
         if self._desk:
             flaws = list(self._examiner.header_flaws(request.headers))
             return self._refusals.reply(400, flaws) if flaws else self._desk.reply(body, self.delay)
-        body = self._examiner.taken(body)
-        orders = self._examiner.orders(body)
-        with self.store.together():
-            flaws = self._flaws(request, body, orders)
-            if flaws:
-                self._keep_of_refused(orders, flaws)
-                status = self.provider.main.refusal_status or 400
-                return self._refusals.reply(status, flaws, len(orders))
-            return self._take(orders)
+        return self._intake.reply(body, request.headers, self.delay)
 
     def _parse(self, raw: bytes) -> Json | Reply:
         if not raw:
@@ -282,44 +281,6 @@ class Endpoint:
         except (ValueError, RecursionError) as error:
             flaw = Flaw(f"not JSON: {error}", code="malformed")
             return None if self.behaviour.not_json else self._refusals.reply(400, [flaw])
-
-    def _flaws(self, request: Request, body: Json, orders: list[Json]) -> list[Flaw]:
-        """Everything that speaks against a batch: its form first, then what is stored already."""
-        flaws = self._examiner.flaws(body, request.headers, self.clock(), self.store.seen)
-        spoilt = {each.index for each in flaws}
-        for index, order in enumerate(orders):
-            if index not in spoilt and not (flaws and not self._refusals.all_at_once):
-                flaws += self._shelf.flaws(index, order)
-        if not flaws and self.behaviour.remembers_refused and self._shelf.resent(orders):
-            flaws.append(Flaw("this batch was refused before"))
-        if not flaws and self.behaviour.busy_while_storing and self._shelf.busy(orders):
-            flaws.append(Flaw("an order of this batch is being stored; try again later", place="temporary"))
-        return flaws
-
-    def _take(self, orders: list[Json]) -> Reply:
-        places = [str(each["at"]) for each in self.behaviour.rules if each["rule"] == "unique"]
-        self.store.remember([(at, value) for order in orders for at in places for _, value in select(order, at)])
-        if self.provider.main.outcome:
-            return self._outcomes.reply(self._shelf.put(orders, self.clock(), self.delay))
-        self.store.add(orders, self.clock())
-        return Reply(self.behaviour.status, headers=(("x-stored", str(len(orders))),))
-
-    def _keep_of_refused(self, orders: list[Json], flaws: list[Flaw]) -> None:
-        """Store what a careless endpoint keeps of a batch that it refuses."""
-        how, bad = self.behaviour.kept_when_refused, {each.index for each in flaws} - {None}
-        if self.behaviour.remembers_refused:
-            self._shelf.remember_refused(orders)
-        kept: list[Json] = []
-        if how == "lone" and len(orders) == 1:
-            kept = [each for each in orders if isinstance(each, dict)]
-        elif how in ("good", "before", "updates") and bad:
-            good = [each for index, each in enumerate(orders) if index not in bad]
-            ahead = orders[: min(index for index in bad if index is not None)]
-            kept = {"good": good, "before": ahead}.get(how, [each for each in good if self._shelf.known(each)])
-        if self.behaviour.rename == "refused-but-done":
-            kept = [orders[each.index] for each in flaws if each.place == "fixed" and each.index is not None]
-        if kept:
-            self._shelf.put(kept, self.clock(), self.delay)
 
 
 def _parsed(raw: bytes) -> object:
