@@ -148,6 +148,24 @@ def known_part(value: Json, schema: JsonObject) -> Json:
     return value
 
 
+def closed(schema: JsonObject) -> JsonObject:
+    """The same schema, refusing members that it does not name; parts of one that speak of the same object stay open."""
+    result = dict(schema)
+    if isinstance(items := schema.get("items"), dict):
+        result["items"] = closed(items)
+    if isinstance(others := schema.get("additionalProperties"), dict):
+        result["additionalProperties"] = closed(others)
+    members = cast("dict[str, JsonObject] | None", schema.get("properties"))
+    if members is not None:
+        result["properties"] = {name: closed(each) for name, each in members.items()}
+        result.setdefault("additionalProperties", False)
+        return result
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            result[keyword] = [closed(each) for each in cast("list[JsonObject]", schema[keyword])]
+    return result
+
+
 def walk(schema: JsonObject) -> Iterator[Site]:
     """Every constraint of an inlined schema, parents before children, in document order."""
     yield from _walk(schema, "$", "", required=True)

@@ -13,7 +13,7 @@ from conformance.inspection import texts, words
 from conformance.inspection.grounds import Grounds
 from conformance.inspection.headers import Headers
 from conformance.inspection.objections import Objection, objection, weigh
-from conformance.inspection.settings import closed, documented, rules
+from conformance.inspection.settings import documented, rules
 from conformance.model import Account, Expect, Verdict
 from conformance.rules import Context, breaches
 
@@ -48,7 +48,7 @@ class Inspector:
         self._account = account
         self._strict = strict
         self._grounds = Grounds(provider, account)
-        schema = closed(self._main.request_schema) if strict else self._main.request_schema
+        schema = schemas.closed(self._main.request_schema) if strict else self._main.request_schema
         self._schema = schema
         self._whole = schemas.validator(schema)
         # Most rules are choices of strict endpoints; nobody else is told of them.

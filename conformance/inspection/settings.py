@@ -91,22 +91,6 @@ def _texts(value: Json) -> Iterator[str]:
                 yield from _texts(each)
 
 
-def closed(node: Json) -> JsonObject:
-    """A schema that refuses members it does not name."""
-    return cast("JsonObject", _closed(node))
-
-
-def _closed(node: Json) -> Json:
-    if isinstance(node, list):
-        return [_closed(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    result: JsonObject = {key: _closed(each) for key, each in node.items()}
-    if isinstance(result.get("properties"), dict):
-        result.setdefault("additionalProperties", False)
-    return result
-
-
 def documented(schema: JsonObject, rule: Sequence[str | int]) -> JsonObject:
     """The node of a schema that the path of a broken keyword leads to."""
     node: Any = schema

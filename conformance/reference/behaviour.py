@@ -6,6 +6,8 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from conformance.schemas import closed
+
 if TYPE_CHECKING:
     from conformance.model import Json, JsonObject
     from conformance.providers import Provider
@@ -153,7 +155,7 @@ def healthy(provider: Provider, *, strict: bool = False) -> Behaviour:
     rules = _rules(provider, "always")
     if strict:
         rules += _rules(provider, "strict")
-        schemas = {name: cast("JsonObject", _closed(schema)) for name, schema in schemas.items()}
+        schemas = {name: closed(schema) for name, schema in schemas.items()}
     return Behaviour(schemas, rules, provider.main.success[0], strict=strict)
 
 
@@ -161,15 +163,3 @@ def _rules(provider: Provider, kind: str) -> tuple[dict[str, Any], ...]:
     """The rules of a pack that its revision knows."""
     rows = cast("list[dict[str, Any]]", provider.reference.get(kind, []))
     return tuple(each for each in rows if provider.revision in each.get("revision", (provider.revision,)))
-
-
-def _closed(node: Json) -> Json:
-    """A schema that refuses members it does not name."""
-    if isinstance(node, list):
-        return [_closed(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    result: JsonObject = {key: _closed(each) for key, each in node.items()}
-    if "properties" in result:
-        result.setdefault("additionalProperties", False)
-    return result
