@@ -208,11 +208,27 @@ def document(pack, account, now, vault):
             node["enum"] = list(dict.fromkeys(values))
         if node is not None and rule["rule"] == "at-least":
             node["minimum"] = rule["least"]
+    for header in pack.reference.get("headers", ()):
+        operation = made["paths"][pack.main.path][pack.main.method.lower()]
+        for parameter in operation.get("parameters", ()):
+            if parameter["name"] == header["name"] and account.get(header["fact"]):
+                parameter["schema"]["enum"] = [account.get(header["fact"])]
+    _nullable(order)
     for each in pack.operations:
         if each.body and not each.order and each.content_type.endswith("json"):
             body = made["paths"][each.path][each.method.lower()]["requestBody"]["content"][each.content_type]
             body["examples"] = {"account": {"value": {key: vault.fill(str(value)) for key, value in each.body.items()}}}
     return made
+
+
+def _nullable(node):
+    """A format beside several types written as alternatives: of the former, Schemathesis makes texts without the format."""
+    for each in [*node.values()] if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _nullable(each)
+    if isinstance(node, dict) and isinstance(node.get("type"), list) and "format" in node:
+        kept = {key: node.pop(key) for key in [*node] if key not in ("description", "title")}
+        kinds = kept.pop("type")
+        node["anyOf"] = [{"type": kind} | (kept if kind == "string" else {}) for kind in kinds]
 
 
 def _node(schema, place):
