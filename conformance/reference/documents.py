@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from conformance.changes import select, tokens
@@ -30,6 +31,16 @@ def replace(document: Json, place: str, value: Json) -> None:
     for _, node in select(document, parent):
         if isinstance(node, dict) and last in node:
             node[last] = value
+
+
+def shortened(document: Json, place: str, count: int) -> Json:
+    """The document with no more than the first so many elements of the array at a place; the last ones, below zero."""
+    rows = first(document, place) if count and isinstance(document, dict) else None
+    if not isinstance(rows, list):
+        return document
+    made = copy.deepcopy(document)
+    replace(made, place, rows[:count] if count > 0 else rows[count:])
+    return made
 
 
 def nested(place: str, value: Json) -> JsonObject:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from conformance import envelope, schemas
 from conformance.changes import pointer as joined
 from conformance.changes import tokens
-from conformance.reference.documents import first
+from conformance.reference.documents import first, shortened
 from conformance.reference.refusals import Flaw
 from conformance.rules import Context, breaches
 
@@ -121,6 +121,9 @@ class Examiner:
     def _visible(self, body: Json) -> Json:
         """The part of a batch that a careless endpoint looks at."""
         orders = self.orders(body)
+        if self._behaviour.lines_looked_at and self._main.order and orders:
+            place, count = self._main.order.lines, self._behaviour.lines_looked_at
+            return envelope.wrap(self._main, [shortened(each, place, count) for each in orders])
         if self._behaviour.look_at_first:
             return envelope.wrap(self._main, orders[: self._behaviour.look_at_first]) if orders else body
         if self._behaviour.skip_last and len(orders) > 1:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import TYPE_CHECKING, cast
 
 from conformance import schemas
 from conformance.operations import order_schema
-from conformance.reference.documents import first, replace
+from conformance.reference.documents import first, shortened
 from conformance.reference.examiner import known_facts
 from conformance.reference.refusals import Flaw
 from conformance.rules import Context, breaches
@@ -38,12 +37,13 @@ class Inspector:
         self._rules = tuple(each for each in behaviour.rules if holds(each, account))
         if behaviour.number_ignored:
             self._rules = tuple(each for each in self._rules if each["rule"] != "free-number")
-        self._looked_at = (behaviour.lines_looked_at, main.order.lines if main.order else "")
+        self._looked_at = (main.order.lines if main.order else "", behaviour.lines_looked_at)
         self.unique = tuple(str(each["at"]) for each in behaviour.rules if each["rule"] == "unique")
 
     def flaws(self, order: Json, index: int, now: datetime) -> list[Flaw]:
         """Everything that speaks against an order: its form, else what the rules say."""
-        order = self._visible(order)
+        place, count = self._looked_at
+        order = shortened(order, place, count)
         if not self._schema.accepts(order):
             return [
                 Flaw(each.message, each.pointer, index, "invalid" if each.pointer else "root", keyword=each.keyword)
@@ -53,16 +53,6 @@ class Inspector:
             # Only a fault let this through. The rules neither hide the fault nor read what they were not written for.
             return []
         return list(self._breaches(order, index, now))
-
-    def _visible(self, order: Json) -> Json:
-        """The part of an order that a careless endpoint looks at."""
-        count, place = self._looked_at
-        lines = first(order, place) if count and isinstance(order, dict) else None
-        if not isinstance(lines, list):
-            return order
-        seen = copy.deepcopy(order)
-        replace(seen, place, lines[:count])
-        return seen
 
     def _breaches(self, order: Json, index: int, now: datetime) -> Iterator[Flaw]:
         inside: set[tuple[str, str]] = set()
