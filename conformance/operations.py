@@ -23,7 +23,8 @@ class OrderForm:
     minimal). ``cost`` tells where an order names products and quantities, whose prices the account knows.
     ``whole`` are objects that make sense with all their members only, whatever a schema requires;
     ``key`` are the members that identify an order to an API that updates what it knows;
-    ``token`` is the member that carries the run's token, by which our orders are known.
+    ``token`` is the member that carries the run's token, by which our orders are known. ``bad_line`` says what becomes of
+    an order with a bad line among good ones: ``refused``, or ``silent`` where the line alone may be left out.
     """
 
     template: JsonObject
@@ -39,6 +40,7 @@ class OrderForm:
     whole: tuple[str, ...]
     key: tuple[str, ...]
     token: str
+    bad_line: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ def _order_form(data: dict[str, Any], operation: dict[str, Any], folders: PackFo
     return OrderForm(
         template=cast("JsonObject", schemas.known_part(template, orders)),
         lines=data.get("lines", ""),
+        bad_line=data.get("bad-line", "silent"),
         country=data.get("country", "GB"),
         country_fact=data.get("country-fact", ""),
         by_country=tuple((each["path"], frozenset(each["countries"])) for each in data.get("by-country", ())),

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance import catalogue, changes, providers, values
-from conformance.checks import handmade, mechanical, standing
+from conformance.checks import handmade, lines, mechanical, standing
 from conformance.errors import PackError, nearest
 from conformance.exploration.cases import Explored, Explorer
 from conformance.model import Case, Expect, Recipe
@@ -94,7 +94,8 @@ def made_up(provider: Provider, known: Catalogue, account: Account, explored: Ex
 def _cases(provider: Provider, known: Catalogue) -> list[Case]:
     by_requirement: dict[str, list[Case]] = {each.id: [] for each in known.requirements}
     for owned in known.sites:
-        by_requirement[owned.requirement.id] += mechanical.cases(owned, provider.operation(owned.operation))
+        operation = provider.operation(owned.operation)
+        by_requirement[owned.requirement.id] += lines.in_turn(mechanical.cases(owned, operation), operation)
     for requirement in known.requirements:
         conditions = known.conditions[requirement.id]
         for data in known.cases[requirement.id]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import changes
-from conformance.checks import lines
 from conformance.errors import PackError
 from conformance.model import Case, Check, Expect, Recipe, Requirement, Step
 from conformance.orders import needed_members
@@ -31,17 +30,9 @@ def cases(
     for place in data.get("at", [""]):
         words = ".".join(part for part in changes.tokens(place) if not part.isdigit())
         if "values" in data:
-            made = (
-                _case(
-                    {**data, "change": [{"op": "replace", "path": place, "value": value}]},
-                    f"{words}.{word}",
-                    requirement,
-                    provider,
-                    conditions,
-                )
-                for word, value in cast("dict[str, Any]", data["values"]).items()
-            )
-            yield from lines.in_turn(made, provider.operation(data.get("operation", provider.main.id)))
+            for word, value in cast("dict[str, Any]", data["values"]).items():
+                change = [{"op": "replace", "path": place, "value": value}]
+                yield _case({**data, "change": change}, f"{words}.{word}", requirement, provider, conditions)
         elif place:
             change = [{**each, "path": place if each["path"] == "@at" else each["path"]} for each in data["change"]]
             yield _case({**data, "change": change}, f"{words}.{data['id']}", requirement, provider, conditions)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import changes, envelope, formats, values
-from conformance.checks import lines
 from conformance.model import Case, Expect, Json, JsonObject, Level, Operations, Recipe, Step
 from conformance.orders import needed_members
 
@@ -72,10 +71,9 @@ class _Place:
 
 def cases(owned: Owned, operation: Operation) -> Iterator[Case]:
     """The mechanical cases of one schema site, in a stable order."""
-    wanted = (
-        case for case in _cases(owned, operation) if owned.refuse_side != "by-hand" or case.expect is not Expect.REFUSE
-    )
-    return lines.in_turn(wanted, operation)
+    for case in _cases(owned, operation):
+        if owned.refuse_side != "by-hand" or case.expect is not Expect.REFUSE:
+            yield case
 
 
 def _cases(owned: Owned, operation: Operation) -> Iterator[Case]:
