@@ -82,14 +82,15 @@ class Composer:
         made: list[Json] = []
         changed: dict[str, Operations] = {}
         for index, atom in enumerate(atoms):
-            order, scope = self._maker.make(atom.recipe, f"{atom.id}/{attempt}", now)
+            # Whatever is sent again has other names and the same data: what was refused may have been refused for them.
+            order, scope = self._maker.make(atom.recipe, f"{atom.id}/{attempt}", now, drawn=atom.drawn or atom.id)
             filled = _fitting(values.filled_operations(atom.change, scope), order)
             made.append(_changed(order, filled))
             changed[atom.id] = changes.moved(filled, envelope.place(operation, index))
         names = [atom.id for atom in atoms]
         if len(made) == 1:
             for filler in range(self._fillers):
-                made.append(self._maker.make(PLAIN, f"{names[0]}/{attempt}/{filler}", now)[0])
+                made.append(self._maker.make(PLAIN, f"{names[0]}/{attempt}/{filler}", now, drawn=_good(filler))[0])
                 names.append("")
         request = self._request(operation, envelope.wrap(operation, made))
         return Composed(operation.id, request, tuple(made), tuple(names), changes=changed)
@@ -125,7 +126,8 @@ class Composer:
         for slot, word in enumerate(slots):
             same = first if first is not None else (made[0] if made else None)
             recipe = case.recipe if word != "good" or step.scope in ("body", "request") else PLAIN
-            order, scope = self._maker.make(recipe, f"{case.id}/{attempt}/{index}.{slot}", now)
+            drawn = _good(slot) if recipe is not case.recipe else _drawn(case, index, slot)
+            order, scope = self._maker.make(recipe, f"{case.id}/{attempt}/{index}.{slot}", now, drawn=drawn)
             scope = replace(scope, past=past)
             if word.startswith("same"):
                 order = same
@@ -180,6 +182,18 @@ class Composer:
         if operation.authorization:
             return [("authorization", operation.authorization)]
         return [(name.lower(), value) for name, value in self._authorized.items()]
+
+
+def _good(slot: int) -> str:
+    """What the good orders of batches are drawn from: everywhere the same, so that a batch differs from its accepted twin in one change."""
+    return f"good/{slot}"
+
+
+def _drawn(case: Case, index: int, slot: int) -> str:
+    """What an order that a case is about is drawn from."""
+    if len(case.steps) > 1:
+        return f"{case.id}/{index}.{slot}"
+    return case.drawn if len(case.steps[0].slots) == 1 else _good(slot)
 
 
 def _changed(document: Json, change: Operations) -> Json:

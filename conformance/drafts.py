@@ -125,6 +125,7 @@ def draft(
     free: bool = False,
     discounted: bool = True,
     spare: bool = False,
+    drawn: str = "",
 ) -> Draft:
     """
     An order of ``lines`` lines, placed three days before ``now``.
@@ -136,7 +137,8 @@ def draft(
     Where there are more orders than that, each has a ``serial`` number of its own, below 2^50, and then
     ``id``, ``number`` and ``reference`` never repeat under one token.
     With ``spare`` there is a line more, kept apart; where an order is ``free`` or not ``discounted``, that holds for
-    its own lines. SKUs are all different while the catalogue has enough of them. ``currency`` is the
+    its own lines. With ``drawn``, all but what names the order (``id``, ``number``, ``reference``, line ids, tracking
+    number) is drawn from that text: orders that share it differ in their names alone. SKUs are all different while the catalogue has enough of them. ``currency`` is the
     country's own unless given; prices of a given ``catalogue`` are already in it.
 
     Raises LookupError for a country without addresses, ValueError for a naive ``now``, a
@@ -151,13 +153,16 @@ def draft(
     # The token cannot hold a line feed, so no two pairs of token and key read the same.
     digest = hashlib.sha256(f"{token}\n{key}".encode()).digest()
     mark = _mark(int.from_bytes(digest[:7]) >> 6 if serial is None else scattered(serial))
-    random = Random(int.from_bytes(digest))
+    names = Random(int.from_bytes(digest))
+    if drawn:
+        digest = hashlib.sha256(drawn.encode()).digest()
+    random = Random(int.from_bytes(digest)) if drawn else names
     buyer, address = people.household(country, int.from_bytes(digest[:8]), random)
     scale = 1 if catalogue is not None else _SCALE.get(currency, 1)
     yesterday = now.astimezone(UTC) - timedelta(days=1)
-    reference = _reference(random.randint(10000, 99999), serial)
+    reference = _reference(names.randint(10000, 99999), serial)
     shipping = random.choice(_SHIPPING) * scale
-    tracking_number = _tracking_number(random, country)
+    tracking_number = _tracking_number(names, country)
     chosen = _chosen(random, CATALOGUE if catalogue is None else catalogue, lines + spare)
     made = [
         _line(random, f"L-{mark}-{at}", offer, scale, free=free, discounted=discounted)

@@ -175,6 +175,11 @@ class Case:
         return not (self.reads or self.standing or self.excluded)
 
     @property
+    def drawn(self) -> str:
+        """What its order is drawn from: where it is refused, what its accepted twin is, so that only the change differs."""
+        return self.twin if self.expect is Expect.REFUSE else self.id
+
+    @property
     def orders(self) -> int:
         """How many orders the endpoint may create for this case."""
         if not self.sends or self.expect is Expect.DENY:

@@ -61,7 +61,7 @@ class OrderMaker:
     """
     Makes the orders of one operation.
 
-    An order depends on (seed, token, key, instant) and what is ``plain`` in this run, never
+    An order depends on (seed, token, key, drawn, instant) and what is ``plain`` in this run, never
     on what was made before.
     """
 
@@ -81,18 +81,25 @@ class OrderMaker:
         self._country = self._home()
         self.plain = Plain()
 
-    def make(self, recipe: Recipe, key: str, now: datetime, serial: int | None = None) -> tuple[Json, Scope]:
+    def make(
+        self, recipe: Recipe, key: str, now: datetime, serial: int | None = None, drawn: str = ""
+    ) -> tuple[Json, Scope]:
         """
         The order of a recipe before its change, and the scope in which the change is filled.
 
+        Orders of one recipe and ``drawn`` differ in their names alone, in every run with one seed.
         Where there are very many, ``serial`` is a number of its own that makes the order's ids unique.
         """
         form = self._form_of(self.shape(recipe))
+        # An order that has no name of its own is told from others by its data.
+        drawn = drawn if self._form.token else ""
         if serial is not None and form.outlined:
-            outline = drafts.Outline(self._token, serial, lambda: self._draft(form, recipe, key, now, serial))
+            outline = drafts.Outline(
+                self._token, serial, lambda: self._draft(form, recipe, key, now, serial=serial, drawn=drawn)
+            )
             draft = cast("Draft", outline)
         else:
-            draft = self._draft(form, recipe, key, now, serial)
+            draft = self._draft(form, recipe, key, now, serial=serial, drawn=drawn)
         scope = Scope(
             draft,
             now,
@@ -116,7 +123,7 @@ class OrderMaker:
             order = changes.apply(order, values.filled_operations(recipe.given, scope))
         return order, scope
 
-    def _draft(self, form: _Form, recipe: Recipe, key: str, now: datetime, serial: int | None) -> Draft:
+    def _draft(self, form: _Form, recipe: Recipe, key: str, now: datetime, *, serial: int | None, drawn: str) -> Draft:
         country = recipe.country or self._country
         return drafts.draft(
             f"{self._seed}/{key}",
@@ -129,6 +136,7 @@ class OrderMaker:
             free=recipe.free,
             discounted=form.discounted,
             spare=True,
+            drawn=drawn and f"{self._seed}/{drawn}",
         )
 
     def _line(self, form: _Form, scope: Scope, line: Line | None) -> Json:

@@ -21,13 +21,14 @@ class Atom:
     An order that can share a batch with others: a case's or a twin's.
 
     It must be taken, unless ``expect`` says otherwise, which it can where each order of a
-    batch has a fate of its own.
+    batch has a fate of its own. ``drawn`` is what its data are drawn from; its id, if nothing is said.
     """
 
     id: str
     recipe: Recipe
     change: Operations = ()
     expect: Expect = Expect.ACCEPT
+    drawn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def make(suite: Suite, selected: Iterable[str]) -> Plan:
     cases = sorted((case for case in suite.cases if case.id in wanted and case.sends), key=lambda case: case.rank)
     fates = suite.provider.main.mixed_batch == "per-order"
     atoms = [
-        Atom(case.id, case.recipe, case.steps[0].change, case.expect) for case in cases if _packable(case, fates=fates)
+        Atom(case.id, case.recipe, case.steps[0].change, case.expect, case.drawn)
+        for case in cases
+        if _packable(case, fates=fates)
     ]
     atoms += [Atom(name, recipe) for name, recipe in suite.twins.items() if name in wanted]
     probe = _probe(suite)

@@ -187,7 +187,7 @@ class Pool:
         return tuple(found)
 
     def _composed(self, name: str, recipe: Recipe, attempt: str, change: Operations = ()) -> Composed:
-        return self._composer.orders([Atom(name, recipe, change)], attempt, self._now)
+        return self._composer.orders([Atom(name, recipe, change, drawn=attempt)], attempt, self._now)
 
     def _mould(self, recipe: Recipe, attempt: str, case: Case | None = None) -> Mould:
         name, change = (case.id, case.steps[0].change) if case else ("control", ())
