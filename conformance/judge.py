@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance import bodies, checking, scenario, schemas, standing
+from conformance import beside, bodies, checking, scenario, schemas, standing
 from conformance.answers import Answer, describe, fates, in_a_word
 from conformance.evidence import Evidence
 from conformance.exploration.cases import is_explored
@@ -72,7 +72,7 @@ class _Bench:
         indexes = self._after_confirmation(sent)
         if case.expect is Expect.ACCEPT:
             indexes = sent = self._settling(case, indexes)
-        judgement = self._by_answers(case, indexes)
+        judgement, indexes = self._in_its_place(case, indexes)
         if judgement.findings and is_explored(case):
             judgement, sent = self._shrunk(case, judgement, sent, shrunk)
             indexes = sent
@@ -80,6 +80,19 @@ class _Bench:
         atoms = self._evidence.records[indexes[-1]].atoms
         at = atoms.index(case.id) if case.id in atoms else None
         return Judgement(judgement.verdict, judgement.findings, ids, at, judgement.reason, judgement.policy)
+
+    def _in_its_place(self, case: Case, indexes: list[int]) -> tuple[Judgement, list[int]]:
+        """A bad order that was taken behind a good one is judged alone, unless its place made the difference."""
+        where = {self._evidence.records[index].purpose: index for index in indexes}
+        if not {beside.SWAPPED, beside.ALONE} <= where.keys():
+            return self._by_answers(case, indexes), indexes
+        alone = self._by_answers(case, [where[beside.ALONE]])
+        if alone.verdict is Verdict.CONFORMANT and self._evidence.answers[where[beside.SWAPPED]] is Answer.REFUSED:
+            got = describe(self._evidence.records[indexes[0]].exchange)
+            finding = Finding("response status", "a refusal (4xx), as before a good order and alone", got)
+            verdict = Verdict.ADVISORY if case.reading else self._evidence.failed(case)
+            return Judgement(verdict, (finding,)), indexes[:1]
+        return alone, [where[beside.ALONE]]
 
     def _shrunk(
         self, case: Case, judgement: Judgement, sent: list[int], shrunk: list[int]

@@ -143,6 +143,7 @@ class Case:
     ``reads`` names cases whose exchanges are looked at instead of sending anything.
     ``standing`` names what is held against all exchanges of the run instead; then ``reads``
     are cases that have to be among them. ``excluded`` says why the case is not applicable in this run, or is empty.
+    ``turn`` numbers the refusals of one order at one site, so that they get different places in batches.
     """
 
     id: str
@@ -168,6 +169,7 @@ class Case:
     why: str = ""
     site: str = ""
     excluded: str = ""
+    turn: int | None = None
 
     @property
     def sends(self) -> bool:
@@ -260,7 +262,8 @@ class Record:
     """
     An exchange with what it was for: everything a verdict needs.
 
-    ``purpose`` is ``control``, ``pulse`` (a control among other requests), ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``shrink``, ``watch``, ``lookup``,
+    ``purpose`` is ``control``, ``pulse`` (a control among other requests), ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``swapped`` and ``alone`` (what was taken behind a good order, before it
+    and on its own), ``shrink``, ``watch``, ``lookup``,
     ``sweep``, ``clean-up``, or ``lost`` when it proves nothing; ``earlier`` ones were answered "not yet".
     ``atoms`` names, order by order, what each order of the batch stands for (a case id,
     a twin id, ``control``, or nothing for a filler); ``case`` is the case that the request

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance import plan
+from conformance import beside, plan
 from conformance.answers import Answer
 from conformance.batches import Composer
 from conformance.flow import Flow
@@ -116,8 +116,11 @@ class Runner:
     def _packs(self, todo: plan.Plan, size: int) -> Iterator[Unit]:
         """Orders that must be taken: several in a batch, once that is known to be sound."""
         by_order = self._operation.mixed_batch == "per-order"
-        if not by_order and size > 1 and len(todo.atoms) > 1 and not self._all_or_nothing(todo, size):
-            size = 1
+        turns = beside.possible(self._operation) and any(case.turn is not None for case in todo.singles)
+        if not by_order and size > 1 and (len(todo.atoms) > 1 or turns):
+            together = self._all_or_nothing(todo, size)
+            self.steps.beside = turns and together
+            size = size if together else 1
         yield from self._packer.units(todo.atoms, size)
 
     def _all_or_nothing(self, todo: plan.Plan, size: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance import checking
+from conformance import beside, checking
 from conformance.answers import Answer, classify
 from conformance.batches import Unmade
 from conformance.model import Expect
@@ -26,6 +26,8 @@ class Steps:
         self._suite = suite
         self._composer = composer
         self._sender = sender
+        # Whether bad orders may stand behind good ones; see there.
+        self.beside = False
 
     def run(self, case: Case, number: int, attempt: str = "") -> list[Record]:
         """
@@ -33,6 +35,8 @@ class Steps:
 
         Another ``attempt`` has other identifiers.
         """
+        if self.beside:
+            case = beside.placed(case)
         if case.parallel:
             composed = self._composed(case, attempt)
             sends = [
@@ -60,6 +64,10 @@ class Steps:
             records.append(self._sender.send(made, "case", number, index, until))
             if case.stages(index) and self._sender.answer(records[-1]) is not Answer.ACCEPTED:
                 break
+        if self.beside and beside.is_behind(case) and self._sender.answer(records[0]) is Answer.ACCEPTED:
+            for purpose, other in beside.again(case).items():
+                made = self._composer.step(other, 0, f"{attempt}{purpose}", self._sender.now())
+                records.append(self._sender.send(made, purpose, number))
         return records
 
     def _composed(self, case: Case, attempt: str) -> list[Composed]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance import catalogue, changes, providers, values
-from conformance.checks import handmade, lines, mechanical, standing
+from conformance.checks import handmade, mechanical, standing, turns
 from conformance.errors import PackError, nearest
 from conformance.exploration.cases import Explored, Explorer
 from conformance.model import Case, Expect, Recipe
@@ -95,11 +95,12 @@ def _cases(provider: Provider, known: Catalogue) -> list[Case]:
     by_requirement: dict[str, list[Case]] = {each.id: [] for each in known.requirements}
     for owned in known.sites:
         operation = provider.operation(owned.operation)
-        by_requirement[owned.requirement.id] += lines.in_turn(mechanical.cases(owned, operation), operation)
+        by_requirement[owned.requirement.id] += turns.in_turn(mechanical.cases(owned, operation), operation)
     for requirement in known.requirements:
         conditions = known.conditions[requirement.id]
         for data in known.cases[requirement.id]:
-            by_requirement[requirement.id] += handmade.cases(data, requirement, provider, conditions)
+            made = handmade.cases(data, requirement, provider, conditions)
+            by_requirement[requirement.id] += turns.in_turn(made, provider.main)
         by_requirement[requirement.id] += standing.cases(requirement, known.answers)
     return [case for cases in by_requirement.values() for case in cases]
 

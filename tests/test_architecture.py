@@ -28,7 +28,7 @@ LAYERS = (
     ("batches", "standing"),
     ("spend",),
     ("evidence", "sender"),
-    ("scenario",),
+    ("beside", "scenario"),
     ("judge", "guard", "reader", "steps"),
     ("flow", "shrinking"),
     ("packing",),
