@@ -71,9 +71,8 @@ class Recipe:
     """
     How one order is made: where it starts, and what is prepared before the one change.
 
-    ``start`` is ``plain``, ``minimal`` or ``full``; ``free`` makes every amount zero;
-    ``given`` is a JSON Patch that the accepted twin has too. Cases of equal recipes are twins.
-    ``lines`` is 0 where their number does not matter.
+    ``start`` is ``plain``, ``minimal`` or ``full``; ``free`` makes every amount zero; ``given`` is a JSON Patch that
+    the accepted twin has too. Cases of equal recipes are twins. ``lines`` is 0 where their number does not matter.
     """
 
     start: str = "plain"
@@ -93,10 +92,10 @@ class Check:
     """
     What an answer has to show beside its status.
 
-    ``kind`` is ``is``, ``is-not``, ``one-of``, ``reads`` (equal as text), ``amount`` (equal as decimals),
-    ``count``, ``at-most``, ``type``, ``absent`` or ``status``, about the value at the JSON Pointer ``at``; or ``points-at``, about the places
-    that a refusal names. ``@answer 1 /data/0/id`` and ``@sent 1 /0/order_id`` in ``value`` recall
-    what the steps of the case were answered and sent.
+    ``kind`` is ``is``, ``is-not``, ``one-of``, ``reads`` (equal as text), ``amount`` (equal as decimals), ``count``,
+    ``at-most``, ``type``, ``absent`` or ``status``, about the value at the JSON Pointer ``at``; or ``points-at``, about
+    the places that a refusal names. ``@answer 1 /data/0/id`` and ``@sent 1 /0/order_id`` in ``value`` recall what the
+    steps of the case were answered and sent.
     """
 
     kind: str
@@ -109,14 +108,13 @@ class Step:
     """
     One request of a case.
 
-    ``slots`` is the composition of the batch: ``good``, ``changed``, ``same`` or
-    ``same-changed``, one word an order. ``scope`` says what ``change`` points into: the
-    changed ``order``, the whole ``body`` or the ``request`` document. ``operation`` is the
-    case's own unless named; ``path`` and ``query`` fill its parameters. A step without an
-    ``expect`` of its own that is not the last sets the stage: without it nothing is proved.
-    ``wait`` is ``until`` (repeat until the checks hold) or ``settled`` (wait for storage first); where
-    it is ``undetermined``, having waited in vain proves nothing. ``names`` are those of the
-    orders, where orders have names; ``body`` is that of another operation.
+    ``slots`` is the composition of the batch: ``good``, ``changed``, ``same`` or ``same-changed``, one word an order.
+    ``scope`` says what ``change`` points into: the changed ``order``, the whole ``body`` or the ``request`` document.
+    ``operation`` is the case's own unless named; ``path`` and ``query`` fill its parameters. A step without an
+    ``expect`` of its own that is not the last sets the stage: without it nothing is proved. ``wait`` is ``until``
+    (repeat until the checks hold) or ``settled`` (wait for storage first); where it is ``undetermined``, having waited
+    in vain proves nothing. ``names`` are those of the orders, where orders have names; ``body`` is that of another
+    operation.
     """
 
     slots: tuple[str, ...] = ("changed",)
@@ -138,11 +136,10 @@ class Case:
     """
     One question to the endpoint: requirement × operation × batch.
 
-    ``reading`` marks a value that lenient parsers take: taking it is advisory at most.
-    ``twin`` is the id of the accepted counterpart (``control`` for the plain batch).
-    ``reads`` names cases whose exchanges are looked at instead of sending anything.
-    ``standing`` names what is held against all exchanges of the run instead; then ``reads``
-    are cases that have to be among them. ``excluded`` says why the case is not applicable in this run, or is empty.
+    ``reading`` marks a value that lenient parsers take: taking it is advisory at most. ``twin`` is the id of the
+    accepted counterpart (``control`` for the plain batch). ``reads`` names cases whose exchanges are looked at instead
+    of sending anything. ``standing`` names what is held against all exchanges of the run instead; then ``reads`` are
+    cases that have to be among them. ``excluded`` says why the case is not applicable in this run, or is empty.
     ``turn`` numbers the refusals of one order at one site, so that they get different places in batches.
     """
 
@@ -209,8 +206,8 @@ class Request:
     """
     A request as it is composed, before secrets: they stand in it as ``{{name}}`` and are put in on the wire.
 
-    ``path`` begins with a slash and is relative to the endpoint, except after ``root``,
-    where it is relative to the host.
+    ``path`` begins with a slash and is relative to the endpoint, except after ``root``, where it is relative to the
+    host.
     """
 
     method: str
@@ -262,14 +259,13 @@ class Record:
     """
     An exchange with what it was for: everything a verdict needs.
 
-    ``purpose`` is ``control``, ``pulse`` (a control among other requests), ``probe``, ``pack``, ``twin``, ``case``, ``confirm``, ``swapped`` and ``alone`` (what was taken behind a good order, before it
-    and on its own), ``shrink``, ``watch``, ``lookup``,
-    ``sweep``, ``clean-up``, or ``lost`` when it proves nothing; ``earlier`` ones were answered "not yet".
-    ``atoms`` names, order by order, what each order of the batch stands for (a case id,
-    a twin id, ``control``, or nothing for a filler); ``case`` is the case that the request
-    as a whole is about, if it is about one. ``changes`` are the JSON Patches against the
-    twins' requests, by atom or case: pointers into the body or, where ``change_of`` says
-    so, into the request document.
+    ``purpose`` is ``control``, ``pulse`` (a control among other requests), ``probe``, ``pack``, ``twin``, ``case``,
+    ``confirm``, ``swapped`` and ``alone`` (:mod:`conformance.beside`), ``shrink``, ``watch``, ``lookup``, ``sweep``,
+    ``clean-up``, or ``lost`` when it proves nothing; ``earlier`` ones were answered "not yet". ``atoms`` names, order
+    by order, what each order of the batch stands for (a case id, a twin id, ``control``, or nothing for a filler);
+    ``case`` is the case that the request as a whole is about, if it is about one. ``changes`` are the JSON Patches
+    against the twins' requests, by atom or case: pointers into the body or, where ``change_of`` says so, into the
+    request document.
     """
 
     exchange: Exchange

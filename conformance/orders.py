@@ -46,7 +46,7 @@ class _Form:
     What fills a shape: all of it but its lines, and one line, where it has any; ``place`` leads to them.
 
     ``discounted`` tells whether both discounts are told; otherwise an order with a discount would not add up for
-    its reader; ``outlined`` whether nothing is told that takes drawing.
+    its reader; ``outlined`` whether nothing is told that takes drawing; ``named`` whether an id or a number is told.
     """
 
     whole: Filler
@@ -55,6 +55,7 @@ class _Form:
     place: tuple[str, ...]
     discounted: bool
     outlined: bool
+    named: bool
 
 
 class OrderMaker:
@@ -92,7 +93,7 @@ class OrderMaker:
         """
         form = self._form_of(self.shape(recipe))
         # An order that has no name of its own is told from others by its data.
-        drawn = drawn if self._form.token else ""
+        drawn = drawn if form.named else ""
         if serial is not None and form.outlined:
             outline = drafts.Outline(
                 self._token, serial, lambda: self._draft(form, recipe, key, now, serial=serial, drawn=drawn)
@@ -159,6 +160,7 @@ class OrderMaker:
                 tuple(parts),
                 '"@order.discount"' in text and '"@line.discount"' in text,
                 set(_FACT.findall(text)) <= drafts.OUTLINED,
+                bool(drafts.OUTLINED & set(_FACT.findall(text))),
             )
         return self._forms[id(shape)]
 
