@@ -46,12 +46,9 @@ class Verdict(StrEnum):
     UNTESTED = "untested"
 
 
-WORST_FIRST: tuple[Verdict, ...] = tuple(Verdict)
-
-
 def worst(verdicts: list[Verdict]) -> Verdict:
     """The worst of ``verdicts``; ``untested`` when there is none."""
-    return min(verdicts, key=WORST_FIRST.index, default=Verdict.UNTESTED)
+    return min(verdicts, key=list(Verdict).index, default=Verdict.UNTESTED)
 
 
 @dataclass(frozen=True, slots=True)
