@@ -34,8 +34,17 @@ class Whole:
 
     @cached_property
     def taken(self) -> list[Record]:
-        """Accepted batches."""
-        return [each for each, answer in self._main() if answer is Answer.ACCEPTED and not self._is_observed(each)]
+        """
+        Accepted batches.
+
+        Without those that should have been refused: that they were not is a finding of its own, and how the
+        answer to a valid batch looks says nothing about theirs.
+        """
+        return [each for each in self._accepted if not self._is_observed(each) and not self._was_not_to_be_taken(each)]
+
+    @cached_property
+    def _accepted(self) -> list[Record]:
+        return [each for each, answer in self._main() if answer is Answer.ACCEPTED]
 
     @cached_property
     def processed(self) -> list[Record]:
@@ -53,7 +62,8 @@ class Whole:
         """Whether a request is about something that the documentation leaves open, so that its answer is open too."""
         cases = self.suite.by_id
         about = {name for name in (record.case, *record.atoms) if name in cases}
-        return bool(about) and all(cases[name].expect is Expect.OBSERVE for name in about)
+        open_ = (Expect.OBSERVE, Expect.CONSISTENT)
+        return bool(about) and all(cases[name].expect in open_ for name in about)
 
     @cached_property
     def refused(self) -> list[Record]:
@@ -64,11 +74,16 @@ class Whole:
         case = self.suite.by_id.get(record.case)
         return case is not None and case.wanted(record.step) is Expect.REFUSE
 
+    def _was_not_to_be_taken(self, record: Record) -> bool:
+        case = self.suite.by_id.get(record.case)
+        return case is not None and case.wanted(record.step) in (Expect.REFUSE, Expect.DENY)
+
     @cached_property
     def disguised(self) -> list[Record]:
         """What looks like a success by its status, and has the body of a refusal."""
         form = self.operation.refusal
-        return [each for each in self.taken if form and any(value for _, value in self._errors(each, form.errors))]
+        wanted = [each for each in self._accepted if form and not self._is_observed(each)]
+        return [each for each in wanted if form and any(value for _, value in self._errors(each, form.errors))]
 
     def _errors(self, record: Record, path: str) -> list[tuple[str, Json]]:
         return changes.select(bodies.answered(record.exchange), path)
