@@ -75,7 +75,8 @@ class Evidence:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"it asked for another try to the end: {describe(exchange)}")
         if answer is not Answer.ACCEPTED and not self.bracketed(index) and not self.is_token(case):
             return Judgement(
-                Verdict.INCONCLUSIVE, reason="a plain valid batch that was sent right before or after it was refused too"
+                Verdict.INCONCLUSIVE,
+                reason="a plain valid batch that was sent right before or after it was refused too",
             )
         skew = clock_skew(exchange)
         if skew > MAX_SKEW and relative(case):

@@ -253,6 +253,10 @@ class _Bench:
         except (ValueError, RecursionError):
             return (Finding("response body", "JSON", describe(exchange)),)
         return tuple(
-            Finding(f"response body {each.pointer or '/'}", f"a value that satisfies {each.keyword}", each.message)
+            Finding(
+                f"response body {each.pointer or '/'}",
+                f"has {each.missing}" if each.missing else f"a value that satisfies {each.keyword}",
+                "it is left out" if each.missing else each.message,
+            )
             for each in schemas.validator(schema).mistakes(body)
         )

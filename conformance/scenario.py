@@ -69,8 +69,11 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
         reason = evidence.whole.nothing_readable()
     elif step.undetermined and missed and answer is Answer.ACCEPTED:
         reason = f"not determined within the waiting time: {missed[0].where}: {missed[0].got}"
-    elif case.stages(number) and (answer is not Answer.ACCEPTED or missed):
+    elif case.stages(number) and answer is not Answer.ACCEPTED:
         reason = f"step {number + 1}, which sets the stage, was answered {describe(exchange)}"
+    elif case.stages(number) and missed:
+        seen = "; ".join(f"{each.where}: expected {each.expected}, got {each.got}" for each in missed)
+        reason = f"step {number + 1}, which sets the stage, did not show what it has to: {seen}"
     elif (
         answer is Answer.AMBIGUOUS
         and Expect.DENY is not case.wanted(number)

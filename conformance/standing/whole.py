@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.ledger import Key
-    from conformance.model import Exchange, Json, Record
+    from conformance.model import Exchange, Json, JsonObject, Record
     from conformance.suite import Suite
 
 # A difference, and the exchange it showed in.
@@ -129,6 +129,15 @@ class Whole:
         """Why nothing can be said about storage."""
         return "nothing that was accepted became readable"
 
+    def sent_for(self, name: str) -> str:
+        """What an exchange was for, in words: its case, the one change, its answer; empty for one of no case."""
+        record = next(each for each in self.records if each.exchange.id == name)
+        case = next((each for each in (record.case, *record.atoms) if each in self.suite.by_id), "")
+        if not case:
+            return ""
+        change = "; ".join(_in_words(each) for each in record.changes.get(case, ()))
+        return f"sent for {case}{f' ({change})' if change else ''} and answered {status(record.exchange)} ({name})"
+
     def _main(self) -> Iterator[tuple[Record, Answer]]:
         for record, answer in zip(self.records, self.answers, strict=True):
             if record.exchange.operation == self.operation.id and record.purpose != "lost":
@@ -142,6 +151,11 @@ class Untold(Exception):  # noqa: N818  # not an error: there is nothing to judg
 def _is_batch(record: Record) -> bool:
     """Whether a request holds orders as documented, good or bad ones: what becomes of others is not said."""
     return record.change_of == "body" and (bool(record.atoms) or not record.changes)
+
+
+def _in_words(operation: JsonObject) -> str:
+    value = f" = {short(operation['value'])}" if "value" in operation else ""
+    return f"{operation['op']} {operation['path'] or '(the whole body)'}{value}"
 
 
 def some(records: list[Record], otherwise: str) -> list[Record]:
