@@ -123,7 +123,9 @@ class Evidence:
         size = len(case.steps[0].slots)
         if len(case.steps) > 1 or size < 2 or case.operation != self.suite.provider.main.id:
             return ""
-        smaller = [name for count, name in self._plain_batches if count <= size and name != case.id]
+        plain = any(name == case.id for _, name in self._plain_batches)
+        # Two batches of one size that hold nothing but plain orders ask the same: neither explains the other.
+        smaller = [name for count, name in self._plain_batches if count < size or (count == size and not plain)]
         refused = next((name for name in smaller if self._was_refused(name)), "")
         return "" if refused and self._largest_taken >= size else refused
 

@@ -55,21 +55,26 @@ class Suite:
 
     @cached_property
     def bases(self) -> dict[str, str]:
-        """The unchanged order that each acceptance starts from, where that is a case of its own: id by id."""
-        maker = OrderMaker(self.provider.main, self.account, 0, "")
-        orders = [case for case in self.cases if case.sends and case.expect is Expect.ACCEPT and _of_one_order(case)]
-        whole = [case for case in orders if not case.steps[0].change and not case.recipe.drop]
-        known = {_recipe_key(case.recipe, maker): case.id for case in reversed(whole)}
-        known.pop(_recipe_key(Recipe(), maker), None)
-        found: dict[str, str] = {}
-        for case in orders:
-            recipe = case.recipe
-            for each in (replace(recipe, drop=()), replace(recipe, drop=(), country="", lines=0), Recipe(recipe.start)):
-                base = known.get(_recipe_key(each, maker), case.id)
-                if base != case.id:
-                    found[case.id] = base
-                    break
-        return found
+        """
+        The whole order that each acceptance without some member starts from, where that is a case of its own: id by id.
+
+        Only such: two cases that ask something of the same whole order each answer for themselves.
+        """
+        whole = {
+            case.recipe.start: case.id
+            for case in reversed(self.cases)
+            if case.sends
+            and case.expect is Expect.ACCEPT
+            and case.recipe == Recipe(case.recipe.start)
+            and len(case.steps) == 1
+            and case.steps[0].slots == ("changed",)
+            and not case.steps[0].change
+        }
+        return {
+            case.id: whole[case.recipe.start]
+            for case in self.cases
+            if case.sends and case.expect is Expect.ACCEPT and case.recipe.drop and case.recipe.start in whole
+        }
 
 
 def build(
@@ -176,10 +181,6 @@ def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str
     if case.operation in closed:
         return replace(case, excluded=closed[case.operation])
     return case
-
-
-def _of_one_order(case: Case) -> bool:
-    return len(case.steps) == 1 and case.steps[0].slots == ("changed",) and case.steps[0].scope == "order"
 
 
 def _recipe_key(recipe: Recipe, maker: OrderMaker) -> str:
