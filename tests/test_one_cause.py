@@ -109,7 +109,8 @@ def discounted(request, response):
 
 def test_an_order_without_one_member_proves_nothing_where_the_whole_order_is_refused():
     done = behind(discounted)
-    assert red(done) == {"AL-160"}
+    assert "AL-160" in red(done)
+    assert not [name for name, found in verdicts(done).items() if name.endswith(".absent") and found == "violation"]
     assert done.judgements["AL-033/reference.absent"].reason == (
         "without the change (AL-160/order.full) it was refused too"
     )
