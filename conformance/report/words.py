@@ -58,7 +58,7 @@ def arguments(report: dict[str, Any], case_id: str) -> list[str]:
 
 
 def _again(report: dict[str, Any], case_id: str) -> list[str]:
-    cases = (case for row in report["requirements"] for case in row["cases"] if case["id"] == case_id)
+    cases = (case for row in report.get("requirements", ()) for case in row["cases"] if case["id"] == case_id)
     return [name for case in cases for name in case.get("again", ())]
 
 
