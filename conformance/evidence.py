@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance import bodies, changes, envelope, refusals, standing
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from conformance.operations import Operation
     from conformance.suite import Suite
 
+_REFUSED = (Answer.REFUSED, Answer.AMBIGUOUS, Answer.FAILED)
 # Beyond this difference between our clock and the endpoint's, dates relative to now prove nothing.
 MAX_SKEW = timedelta(minutes=2)
 
@@ -45,7 +47,7 @@ class Evidence:
         self.whole = standing.Whole(suite, records, self.answers, token)
         self.groups: dict[str, list[Answer]] = defaultdict(list)
         for case in suite.cases:
-            if case.group and case.expect is Expect.CONSISTENT:
+            if case.group and case.expect is Expect.CONSISTENT and not self.base_refused(case):
                 self.groups[case.group] += [self.answers[index] for index in self.of[case.id][:1]]
 
     def exchange(self, name: str) -> Exchange:
@@ -73,7 +75,8 @@ class Evidence:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"it asked for another try to the end: {describe(exchange)}")
         if answer is not Answer.ACCEPTED and not self.bracketed(index) and not self.is_token(case):
             return Judgement(
-                Verdict.INCONCLUSIVE, reason="the plain batch was refused afterwards: the endpoint changed"
+                Verdict.INCONCLUSIVE,
+                reason="a plain valid batch that was sent right before or after it was refused too",
             )
         skew = clock_skew(exchange)
         if skew > MAX_SKEW and relative(case):
@@ -106,6 +109,53 @@ class Evidence:
             and self.bracketed(each)
             for each in again
         )
+
+    def redirected(self, index: int) -> bool:
+        """Whether an exchange was answered by sending the client elsewhere, which settles nothing about a body."""
+        response = self.records[index].exchange.response
+        return response is not None and response.status < 400 and self.answers[index] is Answer.AMBIGUOUS
+
+    def base_refused(self, case: Case) -> str:
+        """The case of the same order, or of so many orders, without the change, if that was refused; or nothing."""
+        base = self.suite.bases.get(case.id, "")
+        if base and self._was_refused(base):
+            return base
+        size = len(case.steps[0].slots)
+        if len(case.steps) > 1 or size < 2 or case.operation != self.suite.provider.main.id:
+            return ""
+        plain = any(name == case.id for _, name in self._plain_batches)
+        # Two batches of one size that hold nothing but plain orders ask the same: neither explains the other.
+        smaller = [name for count, name in self._plain_batches if count < size or (count == size and not plain)]
+        refused = next((name for name in smaller if self._was_refused(name)), "")
+        return "" if refused and self._largest_taken >= size else refused
+
+    @cached_property
+    def _plain_batches(self) -> list[tuple[int, str]]:
+        """The batches of several plain orders and nothing else: their sizes and cases, the largest first."""
+        found = [
+            (len(case.steps[0].slots), case.id)
+            for case in self.suite.cases
+            if case.sends
+            and case.expect is Expect.ACCEPT
+            and len(case.steps) == 1
+            and set(case.steps[0].slots) == {"good"}
+            and not case.steps[0].change
+            and len(case.steps[0].slots) > 1
+        ]
+        return sorted(found, reverse=True)
+
+    @cached_property
+    def _largest_taken(self) -> int:
+        taken = [
+            record.orders
+            for record, answer in zip(self.records, self.answers, strict=True)
+            if answer is Answer.ACCEPTED and record.exchange.operation == self.suite.provider.main.id
+        ]
+        return max(taken, default=0)
+
+    def _was_refused(self, name: str) -> bool:
+        told = [self.atom(index, name) for index in self.of.get(name, ())]
+        return bool(told) and Answer.ACCEPTED not in told and told[-1] in _REFUSED
 
     def twin_accepted(self, case: Case) -> bool:
         """Whether the accepted counterpart of a refusal was accepted."""

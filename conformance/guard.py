@@ -105,6 +105,12 @@ class Guard:
             time.sleep(_PAUSE_S)
         again = self._answered()
         answer = self._sender.answer(again)
+        if answer is Answer.REFUSED and status(again) not in (401, 403):
+            got = describe(again.exchange)
+            raise Stop(
+                f"in mid-run {self._operation.method} {self._operation.path}: a plain valid batch was refused though"
+                f" others, which differ in drawn values only, were accepted: {got}"
+            )
         if answer is not Answer.ACCEPTED:
             raise Stop(f"in mid-run {self._advice(again, answer)}")
         self._shaken = False
@@ -222,5 +228,7 @@ class Guard:
         elif code in (404, 405) or code < 400:
             hint = f"check --endpoint: it is the part before {self._operation.path}"
         else:
-            hint = "check the account facts (--account)" if code < 500 else "try again later"
+            # Both are possible: an endpoint that refuses valid data looks the same from here.
+            facts = "check the account facts (--account); where they are right, it refuses valid orders"
+            hint = facts if code < 500 else "try again later"
         return f"{path}: the plain valid batch was not accepted: {got}; {hint}"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from conformance.model import Case, Exchange, Record
     from conformance.suite import Suite
 
+_AS_ITS_BASE = "without the change ({base}) it was refused too"
+
 
 def judge(suite: Suite, records: Sequence[Record], not_run: dict[str, str], token: str = "") -> dict[str, Judgement]:
     """
@@ -164,6 +166,8 @@ class _Bench:
                 continue
             if answer is Answer.AMBIGUOUS and not self._evidence.confirmed(case, index):
                 return Judgement(Verdict.INCONCLUSIVE, reason=f"{describe(exchange)}: not an answer to the body")
+            if base := self._evidence.base_refused(case):
+                return Judgement(Verdict.INCONCLUSIVE, reason=_AS_ITS_BASE.format(base=base))
             finding = Finding(
                 "response status", f"{statuses(self._evidence.operation(case))} (accepted)", describe(exchange)
             )
@@ -195,6 +199,10 @@ class _Bench:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"{got}: not an answer to the body")
         if not self._evidence.twin_accepted(case):
             return Judgement(Verdict.INCONCLUSIVE, reason=f"its accepted twin ({case.twin}) was refused too")
+        if base := self._evidence.base_refused(case):
+            return Judgement(Verdict.INCONCLUSIVE, reason=_AS_ITS_BASE.format(base=base))
+        if case.expect is Expect.REFUSE and self._evidence.redirected(index):
+            return Judgement(self._evidence.failed(case), finding)
         findings = (*self._beside(case, index), *self._checked(case, indexes))
         return Judgement(self._evidence.failed(case) if findings else Verdict.CONFORMANT, findings)
 
@@ -217,6 +225,10 @@ class _Bench:
             return Judgement(self._evidence.failed(case), (Finding("response status", "accepted or refused", got),))
         if answer is Answer.AMBIGUOUS and not self._evidence.confirmed(case, index):
             return Judgement(Verdict.INCONCLUSIVE, reason=f"{got}: not an answer to the body")
+        if answer is not Answer.ACCEPTED and (base := self._evidence.base_refused(case)):
+            return Judgement(Verdict.INCONCLUSIVE, reason=_AS_ITS_BASE.format(base=base))
+        if self._evidence.redirected(index):
+            return Judgement(self._evidence.failed(case), (Finding("response status", "accepted or refused", got),))
         others = {each is Answer.ACCEPTED for each in self._evidence.groups[case.group]}
         if answer is Answer.ACCEPTED and len(others) > 1:
             finding = Finding("response status", "a refusal, as other batches with one bad order got", got)
@@ -254,6 +266,10 @@ class _Bench:
         except (ValueError, RecursionError):
             return (Finding("response body", "JSON", describe(exchange)),)
         return tuple(
-            Finding(f"response body {each.pointer or '/'}", f"a value that satisfies {each.keyword}", each.message)
+            Finding(
+                f"response body {each.pointer or '/'}",
+                f"has {each.missing}" if each.missing else f"a value that satisfies {each.keyword}",
+                "it is left out" if each.missing else each.message,
+            )
             for each in schemas.validator(schema).mistakes(body)
         )

@@ -168,7 +168,14 @@ class Runner:
         doubtful = self.doubtful[:]
         self.doubtful.clear()
         for case, step in doubtful:
-            if self._sender.room_for(case.orders, ()):
+            if case.is_scenario:
+                # What its steps are answered hangs on the ones before.
+                if self._sender.room_for(case.orders, (), len(case.steps)):
+                    attempt = self._memory.attempt("again")
+                    again = self.steps.run(case, self._sender.next_unit(), attempt, "confirm")
+                    self._sender.keep(again)
+                    self.explained |= {status(each) for each in again if each.step == step}
+            elif self._sender.room_for(case.orders, ()):
                 composed = self._composer.step(case, step, self._memory.attempt("again"), self._sender.now())
                 self.explained.add(status(self._sender.send_and_keep(composed, "confirm", step)))
         if doubtful:
@@ -248,7 +255,8 @@ class Single:
         for record in records:
             answer = self._sender.answer(record)
             if answer is Answer.AMBIGUOUS and case.expect not in (Expect.DENY, Expect.OBSERVE):
-                if len(case.steps) == 1:
+                known = any(each.id == case.id for each, _ in self._runner.doubtful)
+                if (len(case.steps) == 1 or case.is_scenario) and not known:
                     self._runner.doubtful.append((case, record.step))
                 at_once |= status(record) not in self._runner.explained
             elif answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED):

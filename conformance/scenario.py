@@ -69,9 +69,17 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
         reason = evidence.whole.nothing_readable()
     elif step.undetermined and missed and answer is Answer.ACCEPTED:
         reason = f"not determined within the waiting time: {missed[0].where}: {missed[0].got}"
-    elif case.stages(number) and (answer is not Answer.ACCEPTED or missed):
+    elif case.stages(number) and answer is not Answer.ACCEPTED:
         reason = f"step {number + 1}, which sets the stage, was answered {describe(exchange)}"
-    elif answer is Answer.AMBIGUOUS and Expect.DENY is not case.wanted(number) and case.expect is not Expect.OBSERVE:
+    elif case.stages(number) and missed:
+        seen = "; ".join(f"{each.where}: expected {each.expected}, got {each.got}" for each in missed)
+        reason = f"step {number + 1}, which sets the stage, did not show what it has to: {seen}"
+    elif (
+        answer is Answer.AMBIGUOUS
+        and Expect.DENY is not case.wanted(number)
+        and case.expect is not Expect.OBSERVE
+        and not evidence.confirmed(case, index)
+    ):
         reason = f"{describe(exchange)}: not an answer to the body"
     return Judgement(Verdict.INCONCLUSIVE, reason=reason) if reason else None
 
@@ -83,7 +91,9 @@ def _status(case: Case, number: int, index: int, evidence: Evidence) -> list[Fin
     operation = evidence.suite.provider.operation(exchange.operation)
     if wanted is Expect.ACCEPT and answer is not Answer.ACCEPTED:
         return [Finding(where, f"{statuses(operation)} (accepted)", describe(exchange))]
-    if wanted is Expect.REFUSE and answer is not Answer.REFUSED:
+    # One that comes here with a status that may not be about the body came twice with it.
+    refused = answer is Answer.REFUSED or (answer is Answer.AMBIGUOUS and not evidence.redirected(index))
+    if wanted is Expect.REFUSE and not refused:
         return [Finding(where, "a refusal (4xx)", describe(exchange))]
     if wanted is Expect.DENY and answer in (Answer.ACCEPTED, Answer.FAILED):
         return [Finding(where, "any status but a success", describe(exchange))]

@@ -29,7 +29,7 @@ class Steps:
         # Whether bad orders may stand behind good ones; see there.
         self.beside = False
 
-    def run(self, case: Case, number: int, attempt: str = "") -> list[Record]:
+    def run(self, case: Case, number: int, attempt: str = "", purpose: str = "case") -> list[Record]:
         """
         Send the steps of a case in their order, or at once; those that cannot be sent end it.
 
@@ -40,7 +40,7 @@ class Steps:
         if case.parallel:
             composed = self._composed(case, attempt)
             sends = [
-                partial(self._sender.send, made, "case", number, index, at_once=True)
+                partial(self._sender.send, made, purpose, number, index, at_once=True)
                 for index, made in enumerate(composed)
             ]
             return in_flight(sends, len(sends))
@@ -61,7 +61,7 @@ class Steps:
             if step.wait == "settled":
                 self._sender.patience.settle()
             until = partial(self._holds, case, index, before) if step.wait == "until" else None
-            records.append(self._sender.send(made, "case", number, index, until))
+            records.append(self._sender.send(made, purpose, number, index, until))
             if case.stages(index) and self._sender.answer(records[-1]) is not Answer.ACCEPTED:
                 break
         if self.beside and beside.is_behind(case) and self._sender.answer(records[0]) is Answer.ACCEPTED:

@@ -53,6 +53,29 @@ class Suite:
         """The cases by id."""
         return {case.id: case for case in self.cases}
 
+    @cached_property
+    def bases(self) -> dict[str, str]:
+        """
+        The whole order that each acceptance without some member starts from, where that is a case of its own: id by id.
+
+        Only such: two cases that ask something of the same whole order each answer for themselves.
+        """
+        whole = {
+            case.recipe.start: case.id
+            for case in reversed(self.cases)
+            if case.sends
+            and case.expect is Expect.ACCEPT
+            and case.recipe == Recipe(case.recipe.start)
+            and len(case.steps) == 1
+            and case.steps[0].slots == ("changed",)
+            and not case.steps[0].change
+        }
+        return {
+            case.id: whole[case.recipe.start]
+            for case in self.cases
+            if case.sends and case.expect is Expect.ACCEPT and case.recipe.drop and case.recipe.start in whole
+        }
+
 
 def build(
     provider: Provider,

@@ -484,7 +484,7 @@ def test_an_endpoint_that_refuses_everything_stops_the_run():
     assert overall(done) == "inconclusive"
     assert done.stopped == (
         "POST /orders/bulk: the plain valid batch was not accepted: 400 application/json"
-        ' {"error": "computer says no"}; check the account facts (--account)'
+        ' {"error": "computer says no"}; check the account facts (--account); where they are right, it refuses valid orders'
     )
     assert {each.purpose for each in done.records} == {"control"}
     assert red(done) == set()

@@ -213,7 +213,7 @@ def test_base_url(live, base, given):
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (Reply.of(400, {"no": 1}), '400 application/json {"no": 1}; check the account facts (--account)'),
+        (Reply.of(400, {"no": 1}), '400 application/json {"no": 1}; check the account facts (--account); where they are right, it refuses valid orders'),
         (Reply(401), "401 (empty body); check the credentials and what they allow"),
         (Reply(403, b"go away"), "403 go away; check the credentials and what they allow"),
         (Reply(404), "404 (empty body); check --endpoint: it is the part before /orders/bulk"),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.deviations import Status, about
 from conformance.model import Verdict
+from conformance.report.again import companions
 from conformance.report.build import change_of_case
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from conformance.model import Case, Operations
     from conformance.runner import Run
@@ -48,6 +49,8 @@ def failure(run: Run, case: Case, options: Options, known: Mapping[str, Any] | N
     change, of = change_of_case(case, judgement, run)
     if change:
         lines.append(f"  change    {changed(change)}" + ("" if of == "body" else f"  (of the {of})"))
+    elif case.sends and judgement.exchange_ids and not run.suite.provider.operation(case.operation).order:
+        lines.append(f"  sent      a valid request: {case.operation}")
     elif case.sends and judgement.exchange_ids:
         start = {"plain": "a plain", "full": "a full", "minimal": "a minimal"}[case.recipe.start]
         lines.append(
@@ -62,7 +65,7 @@ def failure(run: Run, case: Case, options: Options, known: Mapping[str, Any] | N
     if known:
         lines.append(f"  known     {_known(known)}")
     lines.append(f"  source    {requirement.source}")
-    lines.append(f"  replay    {command(case.id, options)}")
+    lines.append(f"  replay    {command(case.id, options, companions(case, judgement, run))}")
     return printable("\n".join(lines))
 
 
@@ -71,9 +74,10 @@ def _known(row: Mapping[str, Any]) -> str:
     return f"known deviation expired on {row['expires']}: {about(row)}" if expired else about(row)
 
 
-def command(case_id: str, options: Options) -> str:
-    """The command that runs one case again. Headers are left out: they may hold secrets."""
-    parts = ["pytest", f"--provider={options.provider}", f"--case={case_id}"]
+def command(case_id: str, options: Options, also: Sequence[str] = ()) -> str:
+    """The command that runs one case again, and those it looks at. Headers are left out: they may hold secrets."""
+    case_ids = (case_id, *also)
+    parts = ["pytest", f"--provider={options.provider}", *(f"--case={each}" for each in case_ids)]
     if options.record_mode in ("none", "once"):
         parts += [f"--record-mode={options.record_mode}"]
         parts += [f"--cassettes={options.cassettes}"] if options.cassettes else []
@@ -88,7 +92,7 @@ def command(case_id: str, options: Options) -> str:
         parts.append(f"--allow={','.join(sorted(options.allowed))}")
     if options.revision:
         parts.append(f"--revision={options.revision}")
-    if options.explore and "/explored." in case_id:
+    if options.explore and any("/explored." in each for each in case_ids):
         parts.append(f"--explore={options.explore}")
     if options.seed != 1:
         parts.append(f"--seed={options.seed}")

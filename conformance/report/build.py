@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conformance import __version__
 from conformance.answers import Answer, classify
 from conformance.model import Case, Expect, Judgement, Verdict, worst
+from conformance.report.again import companions
 from conformance.target import challenged
 
 if TYPE_CHECKING:
@@ -177,6 +178,8 @@ def _case(case: Case, judgement: Judgement, run: Run) -> dict[str, Any]:
         "exchange_ids": list(judgement.exchange_ids),
         "order_index": judgement.order_index,
     }
+    if again := companions(case, judgement, run):
+        row["again"] = list(again)
     if change_of != "body":
         row["change_of"] = change_of
     if case.expect in (Expect.REFUSE, Expect.DENY) and case.sends:
@@ -212,17 +215,25 @@ def _policy(run: Run, cases: dict[str, Case]) -> dict[str, str]:
     mixed: dict[str, set[str]] = defaultdict(set)
     for name, each in run.judgements.items():
         if cases[name].group and each.policy:
-            mixed[repr(cases[name].steps[0].change)].add(each.policy.partition(" ")[0])
+            mixed[repr(cases[name].steps[0].change)].add(each.policy)
     if mixed:
-        found["batch"] = _mixed_batches(list(mixed.values()))
+        documented = run.suite.provider.main.mixed_batch == "all-or-nothing"
+        found["batch"] = _mixed_batches(list(mixed.values()), documented=documented)
     return dict(sorted(found.items()))
 
 
-def _mixed_batches(outcomes: list[set[str]]) -> str:
-    """What becomes of a batch with one bad order, from the outcomes of each kind of bad order at all positions."""
-    if any(len(each) > 1 for each in outcomes):
+def _mixed_batches(outcomes: list[set[str]], *, documented: bool) -> str:
+    """
+    What becomes of a batch with one bad order, from the outcomes of each kind of bad order at all positions.
+
+    A refusal does not show that nothing was stored, nor a success that everything was.
+    """
+    kinds = [{each.partition(" ")[0] for each in told} for told in outcomes]
+    if any(len(each) > 1 for each in kinds):
         return "depends on the position"
-    return "all-or-nothing" if {"refused"} in outcomes else "accepted, bad order and all"
+    if {"refused"} in kinds:
+        return "all-or-nothing" if documented else "refused as a whole (whether good orders were kept cannot be seen)"
+    return ", ".join(sorted(set().union(*outcomes)))
 
 
 def _exchange(exchange: Exchange, purpose: str) -> dict[str, Any]:

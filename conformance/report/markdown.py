@@ -110,7 +110,7 @@ def _broken(report: dict[str, Any]) -> Iterator[str]:
         if case["change"]:
             yield f"- change {code('; '.join(words.changes(case)))}"
         yield f"- {prose(finding['where'])}: expected {code(finding['expected'])}, got {code(finding['got'])}"
-        yield f"- again: {code(words.command(report, case['id']), 1000)}"
+        yield f"- again: {code(words.command(report, case['id']), words.LONGEST_COMMAND)}"
     if len(rows) > _BROKEN:
         yield from ("", f"{len(rows) - _BROKEN} more: {', '.join(row['id'] for row in rows[_BROKEN:][:200])}")
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LEVELS = ("must", "should", "silent", "contradictory")
 VERDICTS = ("violation", "inconclusive", "advisory", "conformant", "observed", "not-applicable", "untested")
 LONGEST = 300
+# A largest batch names a hundred cases, and half a command is none.
+LONGEST_COMMAND = 10_000
 
 # Characters that steer terminals, turn the direction of text, hide, or are no characters at all. The list is
 # written out because what Python calls printable grows with every version, and equal reports make equal files.
@@ -30,9 +32,14 @@ def visible(text: object, longest: int = LONGEST) -> str:
 
 
 def arguments(report: dict[str, Any], case_id: str) -> list[str]:
-    """The command that runs one case again; the account file is named as in the README, for a report has no path."""
+    """
+    The command that runs one case again, with those whose requests it looks at.
+
+    The account file is named as in the README, for a report has no path.
+    """
     target, run = report["target"], report["run"]
-    parts = ["pytest", f"--provider={report['provider']['name']}", f"--case={case_id}"]
+    parts = ["pytest", f"--provider={report['provider']['name']}"]
+    parts += [f"--case={each}" for each in (case_id, *_again(report, case_id))]
     if target["kind"] == "cassettes":
         parts.append("--record-mode=none")
     elif target["kind"] == "live":
@@ -50,9 +57,14 @@ def arguments(report: dict[str, Any], case_id: str) -> list[str]:
     return parts
 
 
+def _again(report: dict[str, Any], case_id: str) -> list[str]:
+    cases = (case for row in report.get("requirements", ()) for case in row["cases"] if case["id"] == case_id)
+    return [name for case in cases for name in case.get("again", ())]
+
+
 def command(report: dict[str, Any], case_id: str) -> str:
     """The command that runs one case again, as one line to look at."""
-    return visible(shlex.join(arguments(report, case_id)), 1000)
+    return visible(shlex.join(arguments(report, case_id)), LONGEST_COMMAND)
 
 
 def changes(case: dict[str, Any]) -> list[str]:

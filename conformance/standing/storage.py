@@ -63,7 +63,9 @@ def nothing_refused(_case: Case, whole: Whole) -> Iterator[Found]:
         raise Untold("nothing was refused")
     for key, entries in whole.ledger.refused.items():
         if key not in whole.ledger.accepted and key in listed:
-            yield Finding("order of a refused batch", "not stored", f"stored: {', '.join(key)}"), entries[0].exchange
+            sent = whole.sent_for(entries[0].exchange)
+            got = f"stored: {', '.join(key)}{', ' if sent else ''}{sent}"
+            yield Finding("order of a refused batch", "not stored", got), entries[0].exchange
 
 
 def nothing_updated(_case: Case, whole: Whole) -> Iterator[Found]:
@@ -77,7 +79,9 @@ def nothing_updated(_case: Case, whole: Whole) -> Iterator[Found]:
             for kept in listed.get(key, ()):
                 if changed and not ledger.differences(whole.provider, refused.order, kept):
                     path, sent, old = changed[0]
-                    yield Finding(f"stored {path} after a refused update", short(old), short(sent)), refused.exchange
+                    why = whole.sent_for(refused.exchange)
+                    got = f"{short(sent)}{', ' if why else ''}{why}"
+                    yield Finding(f"stored {path} after a refused update", short(old), got), refused.exchange
     if not looked_at:
         raise Untold("no update was refused")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.ledger import Key
-    from conformance.model import Exchange, Json, Record
+    from conformance.model import Exchange, Json, JsonObject, Record
     from conformance.suite import Suite
 
 # A difference, and the exchange it showed in.
@@ -34,8 +34,17 @@ class Whole:
 
     @cached_property
     def taken(self) -> list[Record]:
-        """Accepted batches."""
-        return [each for each, answer in self._main() if answer is Answer.ACCEPTED and not self._is_observed(each)]
+        """
+        Accepted batches.
+
+        Without those that should have been refused: that they were not is a finding of its own, and how the
+        answer to a valid batch looks says nothing about theirs.
+        """
+        return [each for each in self._accepted if not self._is_observed(each) and not self._was_not_to_be_taken(each)]
+
+    @cached_property
+    def _accepted(self) -> list[Record]:
+        return [each for each, answer in self._main() if answer is Answer.ACCEPTED]
 
     @cached_property
     def processed(self) -> list[Record]:
@@ -53,7 +62,8 @@ class Whole:
         """Whether a request is about something that the documentation leaves open, so that its answer is open too."""
         cases = self.suite.by_id
         about = {name for name in (record.case, *record.atoms) if name in cases}
-        return bool(about) and all(cases[name].expect is Expect.OBSERVE for name in about)
+        open_ = (Expect.OBSERVE, Expect.CONSISTENT)
+        return bool(about) and all(cases[name].expect in open_ for name in about)
 
     @cached_property
     def refused(self) -> list[Record]:
@@ -64,11 +74,16 @@ class Whole:
         case = self.suite.by_id.get(record.case)
         return case is not None and case.wanted(record.step) is Expect.REFUSE
 
+    def _was_not_to_be_taken(self, record: Record) -> bool:
+        case = self.suite.by_id.get(record.case)
+        return case is not None and case.wanted(record.step) in (Expect.REFUSE, Expect.DENY)
+
     @cached_property
     def disguised(self) -> list[Record]:
         """What looks like a success by its status, and has the body of a refusal."""
         form = self.operation.refusal
-        return [each for each in self.taken if form and any(value for _, value in self._errors(each, form.errors))]
+        wanted = [each for each in self._accepted if form and not self._is_observed(each)]
+        return [each for each in wanted if form and any(value for _, value in self._errors(each, form.errors))]
 
     def _errors(self, record: Record, path: str) -> list[tuple[str, Json]]:
         return changes.select(bodies.answered(record.exchange), path)
@@ -114,6 +129,15 @@ class Whole:
         """Why nothing can be said about storage."""
         return "nothing that was accepted became readable"
 
+    def sent_for(self, name: str) -> str:
+        """What an exchange was for, in words: its case, the one change, its answer; empty for one of no case."""
+        record = next(each for each in self.records if each.exchange.id == name)
+        case = next((each for each in (record.case, *record.atoms) if each in self.suite.by_id), "")
+        if not case:
+            return ""
+        change = "; ".join(_in_words(each) for each in record.changes.get(case, ()))
+        return f"sent for {case}{f' ({change})' if change else ''} and answered {status(record.exchange)} ({name})"
+
     def _main(self) -> Iterator[tuple[Record, Answer]]:
         for record, answer in zip(self.records, self.answers, strict=True):
             if record.exchange.operation == self.operation.id and record.purpose != "lost":
@@ -127,6 +151,11 @@ class Untold(Exception):  # noqa: N818  # not an error: there is nothing to judg
 def _is_batch(record: Record) -> bool:
     """Whether a request holds orders as documented, good or bad ones: what becomes of others is not said."""
     return record.change_of == "body" and (bool(record.atoms) or not record.changes)
+
+
+def _in_words(operation: JsonObject) -> str:
+    value = f" = {short(operation['value'])}" if "value" in operation else ""
+    return f"{operation['op']} {operation['path'] or '(the whole body)'}{value}"
 
 
 def some(records: list[Record], otherwise: str) -> list[Record]:
