@@ -13,10 +13,29 @@ from urllib.parse import quote, quote_plus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?(?:![a-z]+)?)\}\}")
 HIDDEN = "{{hidden}}"
 # The password of cases about wrong ones.
 WRONG = "wrong"
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F{}-]*")
+
+
+def _other_tail(value: str) -> str:
+    """A secret with another last character."""
+    last = value[-1]
+    return value[:-1] + ("1" if last == "0" else "0" if last.isdigit() else "b" if last in "aA" else "a")
+
+
+def _other_case(value: str) -> str:
+    """A secret in the other letter case; hexadecimals mean the same in either, so they get another tail."""
+    return _other_tail(value) if _HEXADECIMAL.fullmatch(value) else value.swapcase()
+
+
+_ALTERED: dict[str, Callable[[str], str]] = {
+    "tail": _other_tail,
+    "case": _other_case,
+    "half": lambda value: value[: len(value) // 2] or _other_tail(value),
+}
 # Members that hold tokens, whoever sends them.
 _TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)+"')
 # Replacing shorter texts would tear ordinary words apart; no credential is that short.
@@ -41,7 +60,8 @@ class Vault:
 
     Requests carry ``{{name}}``; only :meth:`fill` puts the value in, and :meth:`scrub` puts
     the placeholder back wherever a value shows up, so equality of secrets survives.
-    ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``.
+    ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``;
+    ``{{name!tail}}``, ``!case`` and ``!half`` for a secret that is not quite the one of that name.
     """
 
     def __init__(self, values: dict[str, str], members: Iterable[str] = ()) -> None:
@@ -80,6 +100,13 @@ class Vault:
         return _PLACEHOLDER.sub(lambda found: quote(self._value(found[1]) or found[0]), text)
 
     def _value(self, name: str) -> str:
+        base, altered, kind = name.partition("!")
+        if altered and kind in _ALTERED and base in self._values:
+            # What is nearly a secret is kept as one: whoever reads it in a report could guess the rest.
+            other = _ALTERED[kind](self._values[base])
+            if self._values.get(name) != other:
+                self.put(name, other)
+            return other
         user, colon, password = name.partition(":")
         known = {WRONG: "not-the-secret", **self._values}
         if colon and user in known and password in known:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _CENT = Decimal("0.01")
 _ONE = Decimal(1)
+_DEARER = Decimal("1.02")
 # Codes of a line that are shown; nobody reads more.
 _MOST_UNITS = 100
 
@@ -56,6 +57,8 @@ class Pricing:
         chosen = first(order, self._settings.get("settle", "")) if isinstance(order, dict) else None
         origin = origin or self._held
         currency = chosen if isinstance(chosen, str) and "settle" in self._settings else origin
+        if self._how.cross_currency == "first-wallet" and currency != origin:
+            currency = self._held
         # A currency that only a fault lets through is worth the same.
         crossed = currency != origin
         rate = Decimal(self._settings.get("rate", "1")) if crossed else _ONE
@@ -63,6 +66,8 @@ class Pricing:
         for line, row in zip(lines, rows, strict=True):
             original = _decimal(row.get(self._settings["price"]))
             price = (original * rate).quantize(_CENT, ROUND_HALF_UP) if crossed else original
+            if self._how.totals == "own-currency" and chosen == origin:
+                price *= _DEARER
             quantity = _decimal(first(line["sent"], self._cost.get("quantity", "")))
             worth = price * (_ONE if self._how.totals == "without-quantity" else quantity)
             if self._how.totals == "line-a-cent-more":
