@@ -167,7 +167,10 @@ def _documented(key: str, provider: Provider) -> str:
         return key
     words = {"is": "of", "is-not": "other than", "in": "among", "not-in": "not among"}
     terms = [
-        f"{each['member']} {words[word]} {fact}" for each in row["where"] for word, fact in each.items() if word in words
+        f"{each['member']} {words[word]} {fact}"
+        for each in row["where"]
+        for word, fact in each.items()
+        if word in words
     ]
     return f"{key}, nor [[{row['from']}]] with a {' and a '.join(terms)}"
 

@@ -57,12 +57,16 @@ def _form(records: list[Record], sites: list[AnswerSite], media: str) -> Iterato
 
 def success_form(case: Case, whole: Whole) -> Iterator[Found]:
     """Every acceptance has what the requirement demands of its body."""
-    yield from _form(some(whole.processed, "nothing was accepted"), _sites(case, whole, "success"), whole.operation.answers_as)
+    yield from _form(
+        some(whole.processed, "nothing was accepted"), _sites(case, whole, "success"), whole.operation.answers_as
+    )
 
 
 def refusal_form(case: Case, whole: Whole) -> Iterator[Found]:
     """Every refusal has what the requirement demands of its body."""
-    yield from _form(some(whole.refused, "nothing was refused"), _sites(case, whole, "refusal"), whole.operation.answers_as)
+    yield from _form(
+        some(whole.refused, "nothing was refused"), _sites(case, whole, "refusal"), whole.operation.answers_as
+    )
 
 
 def _sites(case: Case, whole: Whole, answer: str) -> list[AnswerSite]:
