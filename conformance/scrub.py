@@ -7,6 +7,7 @@ import json
 import re
 from functools import lru_cache
 from html import escape
+from string import ascii_letters
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
@@ -18,23 +19,30 @@ HIDDEN = "{{hidden}}"
 # The password of cases about wrong ones.
 WRONG = "wrong"
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F{}-]*")
+_SWAPPED = str.maketrans(ascii_letters, ascii_letters.swapcase())
 
 
 def _other_tail(value: str) -> str:
-    """A secret with another last character."""
-    last = value[-1]
-    return value[:-1] + ("1" if last == "0" else "0" if last.isdigit() else "b" if last in "aA" else "a")
+    """
+    A secret with another last character.
+
+    It differs in the upper bits of base64 too, since decoders may ignore the lower ones, and in what hexadecimals say.
+    """
+    body = value.rstrip("=") or value
+    return body[:-1] + ("0" if body[-1].isalpha() else "A") + value[len(body) :]
 
 
 def _other_case(value: str) -> str:
-    """A secret in the other letter case; hexadecimals mean the same in either, so they get another tail."""
-    return _other_tail(value) if _HEXADECIMAL.fullmatch(value) else value.swapcase()
+    """A secret in the other letter case; what means the same in either gets another tail."""
+    swapped = value.translate(_SWAPPED)
+    return _other_tail(value) if swapped == value or _HEXADECIMAL.fullmatch(value) else swapped
 
 
 _ALTERED: dict[str, Callable[[str], str]] = {
     "tail": _other_tail,
     "case": _other_case,
-    "half": lambda value: value[: len(value) // 2] or _other_tail(value),
+    # No shorter: what is left of a secret must not be an ordinary word, since it is scrubbed too.
+    "cut": lambda value: value.rstrip("=")[:-1] or _other_tail(value),
 }
 # Members that hold tokens, whoever sends them.
 _TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)+"')
@@ -61,7 +69,7 @@ class Vault:
     Requests carry ``{{name}}``; only :meth:`fill` puts the value in, and :meth:`scrub` puts
     the placeholder back wherever a value shows up, so equality of secrets survives.
     ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``;
-    ``{{name!tail}}``, ``!case`` and ``!half`` for a secret that is not quite the one of that name.
+    ``{{name!tail}}``, ``!case`` and ``!cut`` for a secret that is not quite the one of that name.
     """
 
     def __init__(self, values: dict[str, str], members: Iterable[str] = ()) -> None:
