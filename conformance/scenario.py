@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from conformance import checking
@@ -80,7 +81,7 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
 def _undetermined(record: Record, missed: Finding) -> str:
     """What did not come about, and in how many seconds."""
     waited = (record.exchange.sent_at - record.earlier[0].sent_at).total_seconds() if record.earlier else 0.0
-    span = f"{waited:.0f} s" if waited >= 1 else "the waiting time"
+    span = f"{ceil(waited)} s" if waited else "the waiting time"
     place = missed.where.removeprefix("response body ")
     return f"not determined within {span}, which no documentation bounds: {place}: {missed.got}"
 
