@@ -607,7 +607,9 @@ def test_orders_that_are_not_filled_in_time_leave_that_open(run_pytest, tmp_path
     left_open = {name for name, each in outcome.verdicts.items() if each == "not-applicable"}
     assert left_open == {"EZ-095/order.finished"}
     reason = outcome.cases["EZ-095/order.finished"]["reason"]
-    assert reason.startswith("not determined within the waiting time, which no documentation bounds: /data/items/0/status")
+    assert reason.startswith(
+        "not determined within the waiting time, which no documentation bounds: /data/items/0/status"
+    )
     assert set(outcome.report["counts"]["cases"]) == {"conformant", "observed", "not-applicable"}
 
 
