@@ -356,3 +356,25 @@ def test_a_refusal_is_quick():
         call.send(body)
         times.append(time.perf_counter() - start)
     assert sorted(times)[len(times) // 2] < 0.003, "it is a tenth of this on a quiet machine"
+
+
+@pytest.mark.parametrize(
+    ("how", "key"),
+    [("tail", "{{api_key!tail}}"), ("case", "{{api_key!case}}"), ("half", "{{api_key!cut}}"), ("empty", "")],
+)
+def test_keys_are_compared_carelessly_by_the_fault_alone(how, key):
+    headers = (("x-api-key", key), TOKEN, JSON)
+    for careless, status in (({}, 401), ({"header": "x-api-key", "how": how}, 200)):
+        caller = Caller(careless_header=careless)
+        caller.send(order(), headers=headers)
+        assert caller.status == status
+
+
+@pytest.mark.parametrize(("header", "lacking"), [("", (JSON,)), ("x-api-key", (TOKEN,)), ("authorization", (KEY,))])
+def test_one_operation_may_be_open(header, lacking):
+    for unguarded, status in (({}, 401), ({"operation": "list-orders", "header": header}, 200)):
+        caller = Caller(unguarded=unguarded)
+        caller("GET", "/orders", headers=lacking)
+        assert caller.status == status
+        caller.send(order(), headers=(*lacking, JSON))
+        assert caller.status == 401
