@@ -17,6 +17,7 @@ _PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
 HIDDEN = "{{hidden}}"
 # The password of cases about wrong ones.
 WRONG = "wrong"
+MORE = "_and_more"
 # Members that hold tokens, whoever sends them.
 _TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)+"')
 # Replacing shorter texts would tear ordinary words apart; no credential is that short.
@@ -82,6 +83,9 @@ class Vault:
     def _value(self, name: str) -> str:
         user, colon, password = name.partition(":")
         known = {WRONG: "not-the-secret", **self._values}
+        if (genuine := password.removesuffix(MORE)) != password and genuine in known:
+            # A secret that goes on after its end, for who looks at no more than its beginning.
+            known[password] = f"{known[genuine]}x"
         if colon and user in known and password in known:
             pair = base64.b64encode(f"{known[user]}:{known[password]}".encode()).decode()
             if self._values.get(name) != pair:

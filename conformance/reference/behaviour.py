@@ -49,6 +49,8 @@ class Behaviour:
     media_type: str = ""
     empty_body: bool = False
     not_json: bool = False
+    # A kind of body that is no JSON and is taken, by its name among the ``@body`` expressions.
+    json_taken: str = ""
     # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``, ``anything``.
     root_taken: str = ""
     skip_non_objects: bool = False
