@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from conformance import changes, envelope, formats, values
 from conformance.checks import sums, texts
+from conformance.checks.wrong import WORTH_NOTHING, WRONG_TYPES
 from conformance.model import Case, Expect, Json, JsonObject, Level, Operations, Recipe, Step
 from conformance.orders import needed_members
 
@@ -109,6 +110,12 @@ def _cases(owned: Owned, operation: Operation) -> Iterator[Case]:
         yield from _MAKERS[keyword](place)
 
 
+def beyond_ascii(owned: Owned, operation: Operation) -> str:
+    """What shows that a free text takes letters of any alphabet; empty for any other site."""
+    place = _place(owned, operation)
+    return texts.beyond_ascii(operation, place.pointer) if place.scope == "order" else ""
+
+
 def _place(owned: Owned, operation: Operation) -> _Place:
     path = owned.site.path
     if operation.order:
@@ -160,34 +167,18 @@ def _account_fact(place: _Place) -> tuple[str, ...]:
     return (value.removeprefix("@account "),) if isinstance(value, str) and value.startswith("@account ") else ()
 
 
-# Wrong types, as (word, value, whether lenient parsers turn it into the right one).
-_WRONG: dict[str, tuple[tuple[str, Json, bool], ...]] = {
-    "string": (("object", {}, False), ("number", 123, True)),
-    "number": (("text", "abc", False), ("object", {}, False), ("numeric-text", "10.55", True), ("boolean", True, True)),
-    "integer": (
-        ("fraction", 1.5, False), ("text", "abc", False), ("object", {}, False), ("numeric-text", "2", True),
-        ("boolean", True, True),
-    ),
-    "boolean": (("text", "abc", False), ("object", {}, False), ("boolean-text", "true", True), ("number", 1, True)),
-    "object": (("text", "x", False), ("array", [], False), ("number", 12.5, False)),
-    "array": (("object", {}, False), ("text", "x", False)),
-}  # fmt: skip
-
-_WORTH_NOTHING: dict[str, Json] = {"numeric-text": "0.00", "boolean": False}
-
-
 def _type(place: _Place) -> Iterator[Case]:
     site = place.owned.site
     types = cast("list[str]", site.value if isinstance(site.value, list) else [site.value])
     if "enum" in site.node:
         wrong: tuple[tuple[str, Json, bool], ...] = (("object", {}, False),)
     else:
-        wrong = _WRONG.get(types[0], ())
+        wrong = WRONG_TYPES.get(types[0], ())
     free = place.fact in values.MONEY and sums.counted(place.operation, place.pointer)
     for word, value, reading in wrong:
-        if free and word in _WORTH_NOTHING:
+        if free and word in WORTH_NOTHING:
             # Where sums are all zero, what a lenient parser makes of it adds up.
-            value = _WORTH_NOTHING[word]  # noqa: PLW2901
+            value = WORTH_NOTHING[word]  # noqa: PLW2901
         if word == "number" and types[0] == "string" and _identifies(place):
             value = "@number"  # noqa: PLW2901  # 123 may be an order of the account, for who takes it as a text
         yield place.refused(f"type-{word}", value, reading=reading, rank=40 if reading else 18)
@@ -197,8 +188,8 @@ def _type(place: _Place) -> Iterator[Case]:
         # Dropping a null optional member harms nobody; a null where a value is needed is no value.
         reading = not site.required
         yield place.refused("type-null", "@null", reading=reading, rank=45 if reading else 30)
-    if place.scope == "order" and (free_text := texts.beyond_ascii(place.operation, place.pointer)):
-        yield from place.accepted("non-ascii", free_text, rank=6)
+    if letters := beyond_ascii(place.owned, place.operation):
+        yield from place.accepted("non-ascii", letters, rank=6)
 
 
 def _length(place: _Place) -> Iterator[Case]:

@@ -152,7 +152,7 @@ class Access:
                 key: answer.get(key) if value == "text" else value
                 for key, value in self._behaviour.token_answer.items()
             }
-        return Reply(200, answer)
+        return Reply(self._behaviour.token_status or 200, answer)
 
     def _client_known(self, fields: dict[str, Json], basic: str, place: TokenEndpoint) -> bool:
         known = (self._credentials["client_id"], self._credentials["client_secret"])

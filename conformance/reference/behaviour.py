@@ -38,6 +38,7 @@ class Behaviour:
     secret_unchecked: bool = False
     # A scheme of the authorization header, in small letters, that is not served.
     scheme_refused: str = ""
+    token_status: int = 0
     token_answer: dict[str, Json] = field(default_factory=dict["str", "Json"])
     # Headers: one that has to be there, and whether those of the pack are looked at.
     header_demanded: str = ""
