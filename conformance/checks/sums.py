@@ -161,6 +161,8 @@ def order_node(operation: Operation, place: str) -> JsonObject:
     """The schema of a place of an order; nothing where the schema does not name it."""
     node = order_schema(operation.envelope, operation.wrapper, operation.request_schema)
     for token in changes.tokens(place):
-        inside = node.get("items", {}) if token.isdigit() else cast("JsonObject", node.get("properties", {})).get(token)
+        inside = (
+            node.get("items", {}) if token.isdigit() else cast("dict[str, Json]", node.get("properties", {})).get(token)
+        )
         node = cast("JsonObject", inside) if isinstance(inside, dict) else {}
     return node
