@@ -164,5 +164,5 @@ def order_node(operation: Operation, place: str) -> JsonObject:
         inside = (
             node.get("items", {}) if token.isdigit() else cast("dict[str, Json]", node.get("properties", {})).get(token)
         )
-        node = cast("JsonObject", inside) if isinstance(inside, dict) else {}
+        node = inside if isinstance(inside, dict) else {}
     return node
