@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlencode
@@ -261,6 +262,18 @@ def _duplicate_key(text: str) -> bytes:
     return text.replace("{", f"{{{member},", 1).encode()
 
 
+# Up to the value of the first member that is a text, and the last member that is a number.
+_FIRST_TEXT = re.compile(r'":"(?=[^"])')
+_LAST_NUMBER = re.compile(r'(?<=":)-?[0-9][0-9.eE+-]*(?!.*":-?[0-9])', re.DOTALL)
+
+
+def _in_first_text(text: str, more: bytes) -> bytes:
+    """The same body with something put into its first text, which no JSON text can hold; at the end where there is none."""
+    found = _FIRST_TEXT.search(text)
+    at = found.end() if found else len(text)
+    return text[:at].encode() + more + text[at:].encode()
+
+
 _BODIES: dict[str, Callable[[str], bytes]] = {
     "bom": lambda text: b"\xef\xbb\xbf" + text.encode(),
     "duplicate-key": _duplicate_key,
@@ -268,4 +281,12 @@ _BODIES: dict[str, Callable[[str], bytes]] = {
     "as-text": lambda text: json.dumps(text).encode(),
     "form": lambda _text: b"orders=1&format=form",
     "truncated": lambda text: text.encode()[: len(text.encode()) * 2 // 3],
+    # What many parsers take although RFC 8259 has none of it, and one that needs a careless number besides.
+    "trailing-text": lambda text: f"{text} and more".encode(),
+    "trailing-comma": lambda text: f"{text[:-1]},{text[-1:]}".encode(),
+    "single-quotes": lambda text: text.replace("'", "").replace('"', "'").encode(),
+    "control-character": lambda text: _in_first_text(text, b"\x01"),
+    "bad-utf-8": lambda text: _in_first_text(text, b"\xff"),
+    "nan": lambda text: _LAST_NUMBER.sub("NaN", text).encode(),
+    "infinity": lambda text: _LAST_NUMBER.sub("Infinity", text).encode(),
 }

@@ -136,9 +136,10 @@ def draft(
     twenty million runs), no capitals but the prefix's, and 13 characters beside the token.
     Where there are more orders than that, each has a ``serial`` number of its own, below 2^50, and then
     ``id``, ``number`` and ``reference`` never repeat under one token.
-    With ``spare`` there is a line more, kept apart; where an order is ``free`` or not ``discounted``, that holds for
-    its own lines. With ``drawn``, all but what names the order (``id``, ``number``, ``reference``, line ids, tracking
-    number) is drawn from that text: orders that share it differ in their names alone. SKUs are all different while the catalogue has enough of them. ``currency`` is the
+    With ``spare`` there is a line more, kept apart; where an order is ``free``, so is that line, while one that is not
+    ``discounted`` may have a spare line that is. With ``drawn``, all but what names the order (``id``, ``number``,
+    ``reference``, line ids, tracking number) is drawn from that text: orders that share it differ in their names alone.
+    SKUs are all different while the catalogue has enough of them. ``currency`` is the
     country's own unless given; prices of a given ``catalogue`` are already in it.
 
     Raises LookupError for a country without addresses, ValueError for a naive ``now``, a
@@ -181,7 +182,7 @@ def draft(
         placed_at=yesterday - timedelta(days=2),
         lines=tuple(made),
         # Drawn last, so that it makes no difference when, and whether.
-        spare=_once(lambda: _line(random, f"L-{mark}-{lines + 1}", chosen[lines], scale)) if spare else None,
+        spare=_once(lambda: _line(random, f"L-{mark}-{lines + 1}", chosen[lines], scale, free=free)) if spare else None,
     )
 
 

@@ -50,6 +50,11 @@ class Evidence:
             if case.group and case.expect is Expect.CONSISTENT and not self.base_refused(case):
                 self.groups[case.group] += [self.answers[index] for index in self.of[case.id][:1]]
 
+    def peer_accepted(self, case: Case) -> bool:
+        """Whether another case of the same group was accepted."""
+        others = (each.id for each in self.suite.cases if each.group == case.group and each.id != case.id)
+        return any(self.answers[index] is Answer.ACCEPTED for name in others for index in self.of[name][:1])
+
     def exchange(self, name: str) -> Exchange:
         """An exchange by its id."""
         return self._by_name[name]

@@ -171,6 +171,10 @@ class _Bench:
             finding = Finding(
                 "response status", f"{statuses(self._evidence.operation(case))} (accepted)", describe(exchange)
             )
+            if case.group and not self._evidence.peer_accepted(case):
+                # What the documentation leaves open about all of its group may well be what it was refused for.
+                text = f"{in_a_word(answer, exchange)}, as were the others of its kind"
+                return Judgement(Verdict.OBSERVED, (finding,), policy=text)
             return Judgement(self._evidence.failed(case), (finding,))
         findings = self._checked(case, indexes)
         if case.answers_form:

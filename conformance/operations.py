@@ -24,7 +24,8 @@ class OrderForm:
     ``whole`` are objects that make sense with all their members only, whatever a schema requires;
     ``key`` are the members that identify an order to an API that updates what it knows;
     ``token`` is the member that carries the run's token, by which our orders are known. ``bad_line`` says what becomes of
-    an order with a bad line among good ones: ``refused``, or ``silent`` where the line alone may be left out.
+    an order with a bad line among good ones: ``refused``, or ``silent`` where the line alone may be left out; ``texts``
+    are members with words that the template writes out, where letters of any alphabet may stand.
     """
 
     template: JsonObject
@@ -41,6 +42,7 @@ class OrderForm:
     key: tuple[str, ...]
     token: str
     bad_line: str
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,7 @@ def _order_form(data: dict[str, Any], operation: dict[str, Any], folders: PackFo
         template=cast("JsonObject", schemas.known_part(template, orders)),
         lines=data.get("lines", ""),
         bad_line=data.get("bad-line", "silent"),
+        texts=tuple(data.get("texts", ())),
         country=data.get("country", "GB"),
         country_fact=data.get("country-fact", ""),
         by_country=tuple((each["path"], frozenset(each["countries"])) for each in data.get("by-country", ())),

@@ -179,6 +179,8 @@ def _packable(case: Case, *, fates: bool) -> bool:
         and case.steps[0].slots == ("changed",)
         and case.steps[0].scope == "order"
         and not case.steps[0].names
+        # An order that may rightly be refused together with its like would take its batch with it.
+        and not case.group
     )
 
 

@@ -41,6 +41,8 @@ def _other_case(value: str) -> str:
 _ALTERED: dict[str, Callable[[str], str]] = {
     "tail": _other_tail,
     "case": _other_case,
+    # For who looks at no more than the beginning.
+    "more": lambda value: f"{value}x",
     # No shorter: what is left of a secret must not be an ordinary word, since it is scrubbed too.
     "cut": lambda value: value.rstrip("=")[:-1] or _other_tail(value),
 }
@@ -108,20 +110,22 @@ class Vault:
         return _PLACEHOLDER.sub(lambda found: quote(self._value(found[1]) or found[0]), text)
 
     def _value(self, name: str) -> str:
-        base, altered, kind = name.partition("!")
-        if altered and kind in _ALTERED and base in self._values:
-            # What is nearly a secret is kept as one: whoever reads it in a report could guess the rest.
-            other = _ALTERED[kind](self._values[base])
-            if self._values.get(name) != other:
-                self.put(name, other)
-            return other
         user, colon, password = name.partition(":")
-        known = {WRONG: "not-the-secret", **self._values}
-        if colon and user in known and password in known:
-            pair = base64.b64encode(f"{known[user]}:{known[password]}".encode()).decode()
-            if self._values.get(name) != pair:
-                self.put(name, pair)
-        return self._values.get(name, "")
+        if not colon:
+            return self._one(name)
+        pair = [{WRONG: "not-the-secret"}.get(each) or self._one(each) for each in (user, password)]
+        return self._kept(name, base64.b64encode(":".join(pair).encode()).decode()) if all(pair) else ""
+
+    def _one(self, name: str) -> str:
+        base, _, kind = name.partition("!")
+        value = self._values.get(base, "")
+        return self._kept(name, _ALTERED[kind](value)) if value and kind in _ALTERED else self._values.get(name, "")
+
+    def _kept(self, name: str, value: str) -> str:
+        """What is made of secrets is one, and what is nearly one: whoever reads it in a report could guess the rest."""
+        if self._values.get(name) != value:
+            self.put(name, value)
+        return value
 
     def fill_body(self, body: bytes, content_type: str) -> bytes:
         """A body with its placeholders replaced, escaped as its media type asks."""

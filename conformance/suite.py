@@ -148,7 +148,7 @@ def _check_values(cases: list[Case], provider: Provider) -> None:
     form = provider.main.order
     if form:
         _told(f"{provider.folders.schemas}: order.json", form.template)
-        for pointer in (*form.plain, *form.whole, *(path for path, _ in form.minimal)):
+        for pointer in (*form.plain, *form.whole, *form.texts, *(path for path, _ in form.minimal)):
             if not changes.exists(form.template, pointer):
                 raise PackError(f"{provider.folders.schemas}: order.json has no {pointer!r}, which provider.toml names")
     facts = {*provider.account_keys, *(str(each["key"]) for each in provider.derived)}

@@ -38,7 +38,10 @@ from conformance.scrub import Vault
 ROOT = Path(__file__).parents[1]
 OFFICIAL = ROOT.parent / "shared/sources/atlast-v1-orders-bulk.openapi.yml"
 # What no case of its own can show as a violation, by the way in which it is noticed.
+# Mistakes of JSON that parsers in wide use read past: taking them is advisory.
+READ_PAST = ("trailing-text", "trailing-comma", "single-quotes", "control-character")
 OTHERWISE = {
+    "advisory": {f"{name}/takes-{kind}" for name in ("AL-016", "SC-019", "CE-010", "EZ-010") for kind in READ_PAST},
     # Whoever refuses these refuses the control: nothing else can be judged then.
     "control": {
         "AL-012/media-type",
@@ -319,7 +322,7 @@ def test_the_healthy_endpoint_is_conformant(strict):
     assert red(done) == advisory(done) == inconclusive(done) == set()
     musts = [each for each in found["requirements"] if each["level"] == "must"]
     assert [each["id"] for each in musts if each["verdict"] != "conformant" and "untestable" not in each] == []
-    assert len(done.records) <= 500
+    assert sum(each.exchange.operation == "create-orders" for each in done.records) <= 500
 
 
 def test_equal_runs_are_equal():

@@ -110,14 +110,14 @@ def test_a_secret_that_was_replaced_is_still_one():
 
 
 @pytest.mark.parametrize("member", ["access_token", "refresh_token", "id_token"])
-@pytest.mark.parametrize("value", ["eyJhbGciOi.J9.x", 'with \\" quote', "with \\\\", ""])
+@pytest.mark.parametrize("value", ["eyJhbGciOi.J9.x", 'with \\" quote', "with \\\\"])
 def test_tokens_in_an_answer_are_secrets_whoever_issued_them(member, value):
     text = f'{{"a":1,"{member}" : "{value}","expires_in":3600}}'
     scrubbed = Vault({}).scrub(text)
     assert json.loads(scrubbed) == {"a": 1, member: "{{access_token}}", "expires_in": 3600}
 
 
-@pytest.mark.parametrize("text", ['{"access_token":null}', '{"token_type":"Bearer"}', "access_token: x", ""])
+@pytest.mark.parametrize("text", ['{"access_token":null}', '{"access_token":""}', '{"token_type":"Bearer"}', "access_token: x", ""])
 def test_what_is_no_token_stays(text):
     assert Vault({}).scrub(text) == text
 

@@ -64,6 +64,7 @@ def _case(
             country=data.get("country", ""),
             currency=data.get("currency", ""),
             lines=data.get("lines", 0),
+            free=data.get("free", False),
             given=given,
             carry=tuple(dict.fromkeys(carry)),
             drop=tuple(data.get("drop", ())),

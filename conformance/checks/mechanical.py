@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import changes, envelope, formats, values
+from conformance.checks import sums, texts
+from conformance.checks.wrong import WORTH_NOTHING, WRONG_TYPES
 from conformance.model import Case, Expect, Json, JsonObject, Level, Operations, Recipe, Step
 from conformance.orders import needed_members
 
@@ -37,6 +39,9 @@ class _Place:
         owned = self.owned
         recipe: Recipe = more.pop("recipe", Recipe())
         if self.scope == "order":
+            if expect is Expect.REFUSE and not recipe.given and sums.counted(self.operation, self.pointer):
+                # Where nothing costs anything, sums hold whatever becomes of one number, line or amount.
+                recipe = replace(recipe, free=True)
             recipe = replace(recipe, carry=(*recipe.carry, *needed_members(operations)))
         slots: tuple[str, ...] = more.pop("slots", ("changed",))
         if expect is Expect.ACCEPT and owned.requirement.level in (Level.SILENT, Level.CONTRADICTORY):
@@ -65,6 +70,24 @@ class _Place:
         if side not in ("none", "by-hand"):
             yield self.case(kind, Expect.OBSERVE if side == "observe" else Expect.ACCEPT, self.put(value), **more)
 
+    def summed(self, kind: str, expect: Expect, value: float, **more: Any) -> Iterator[Case]:
+        """A number at its place, in an order whose sums hold all the same."""
+        made = sums.around(self.operation, self.pointer, value) if self.scope == "order" else None
+        if made is None or (expect is Expect.REFUSE and self.fact == "line.quantity"):
+            if expect is Expect.REFUSE:
+                yield self.refused(kind, value, **more)
+            else:
+                yield from self.accepted(kind, value, **more)
+        elif expect is Expect.REFUSE or self.owned.accept_side not in ("none", "by-hand"):
+            observed = expect is Expect.ACCEPT and self.owned.accept_side == "observe"
+            yield self.case(kind, Expect.OBSERVE if observed else expect, made[1], recipe=made[0], **more)
+
+    @property
+    def fact(self) -> str:
+        """What the pack's order has at this place, if that is a fact or another expression."""
+        template = _template(self)
+        return template.removeprefix("@") if isinstance(template, str) and template.startswith("@") else ""
+
     def refused(self, kind: str, value: Json, **more: Any) -> Case:
         return self.case(kind, Expect.REFUSE, self.put(value), **more)
 
@@ -85,6 +108,12 @@ def _cases(owned: Owned, operation: Operation) -> Iterator[Case]:
         yield from _line_count(place, keyword)
     elif keyword in _MAKERS:
         yield from _MAKERS[keyword](place)
+
+
+def beyond_ascii(owned: Owned, operation: Operation) -> str:
+    """What shows that a free text takes letters of any alphabet; empty for any other site."""
+    place = _place(owned, operation)
+    return texts.beyond_ascii(operation, place.pointer) if place.scope == "order" else ""
 
 
 def _place(owned: Owned, operation: Operation) -> _Place:
@@ -138,28 +167,18 @@ def _account_fact(place: _Place) -> tuple[str, ...]:
     return (value.removeprefix("@account "),) if isinstance(value, str) and value.startswith("@account ") else ()
 
 
-# Wrong types, as (word, value, whether lenient parsers turn it into the right one).
-_WRONG: dict[str, tuple[tuple[str, Json, bool], ...]] = {
-    "string": (("object", {}, False), ("number", 123, True)),
-    "number": (("text", "abc", False), ("object", {}, False), ("numeric-text", "10.55", True), ("boolean", True, True)),
-    "integer": (
-        ("fraction", 1.5, False), ("text", "abc", False), ("object", {}, False), ("numeric-text", "2", True),
-        ("boolean", True, True),
-    ),
-    "boolean": (("text", "abc", False), ("object", {}, False), ("boolean-text", "true", True), ("number", 1, True)),
-    "object": (("text", "x", False), ("array", [], False), ("number", 12.5, False)),
-    "array": (("object", {}, False), ("text", "x", False)),
-}  # fmt: skip
-
-
 def _type(place: _Place) -> Iterator[Case]:
     site = place.owned.site
     types = cast("list[str]", site.value if isinstance(site.value, list) else [site.value])
     if "enum" in site.node:
         wrong: tuple[tuple[str, Json, bool], ...] = (("object", {}, False),)
     else:
-        wrong = _WRONG.get(types[0], ())
+        wrong = WRONG_TYPES.get(types[0], ())
+    free = place.fact in values.MONEY and sums.counted(place.operation, place.pointer)
     for word, value, reading in wrong:
+        if free and word in WORTH_NOTHING:
+            # Where sums are all zero, what a lenient parser makes of it adds up.
+            value = WORTH_NOTHING[word]  # noqa: PLW2901
         if word == "number" and types[0] == "string" and _identifies(place):
             value = "@number"  # noqa: PLW2901  # 123 may be an order of the account, for who takes it as a text
         yield place.refused(f"type-{word}", value, reading=reading, rank=40 if reading else 18)
@@ -169,6 +188,8 @@ def _type(place: _Place) -> Iterator[Case]:
         # Dropping a null optional member harms nobody; a null where a value is needed is no value.
         reading = not site.required
         yield place.refused("type-null", "@null", reading=reading, rank=45 if reading else 30)
+    if letters := beyond_ascii(place.owned, place.operation):
+        yield from place.accepted("non-ascii", letters, rank=6)
 
 
 def _length(place: _Place) -> Iterator[Case]:
@@ -213,18 +234,10 @@ def _bound(place: _Place) -> Iterator[Case]:
         yield place.refused(at, bound)
         yield place.refused(word, bound + sign)
         return
-    template = _template(place)
-    fact = template.removeprefix("@") if isinstance(template, str) else ""
-    # Where nothing costs anything, an amount of nothing and any quantity still add up.
-    if bound == 0 and fact in values.MONEY:
-        if place.owned.accept_side not in ("none", "by-hand"):
-            recipe = Recipe(free=True, carry=(place.pointer,))
-            yield place.case(at, Expect.ACCEPT, recipe=recipe, rank=3)
-    else:
-        yield from place.accepted(at, bound, rank=3, recipe=Recipe(free=fact == "line.quantity"))
-    yield place.refused(word, round(bound + sign * step, 4))
+    yield from place.summed(at, Expect.ACCEPT, bound, rank=3)
+    yield from place.summed(word, Expect.REFUSE, round(bound + sign * step, 4))
     if not integer:
-        yield place.refused(f"far-{word}", bound + sign, rank=35)
+        yield from place.summed(f"far-{word}", Expect.REFUSE, bound + sign, rank=35)
 
 
 def _enum(place: _Place) -> Iterator[Case]:

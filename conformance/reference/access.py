@@ -127,13 +127,15 @@ class Access:
         if secret:
             return self._pair(sent, user, secret)
         known = self._credentials.get(user)
-        begins = self._behaviour.key_begins and known is not None and sent.startswith(known)
-        return begins or self._behaviour.token_unchecked or sent in (known, *self._issued())
+        ours = tuple(each for each in (known, *self._issued()) if each is not None)
+        begins = self._behaviour.key_begins and sent.startswith(ours)
+        return begins or self._behaviour.token_unchecked or sent in ours
 
     def _pair(self, sent: str, user: str, secret: str) -> bool:
         given = _decoded(sent)
         known = (self._credentials.get(user, ""), self._credentials.get(secret, ""))
-        return given == known or (self._behaviour.secret_unchecked and given[0] == known[0])
+        begins = self._behaviour.key_begins and given[0] == known[0] and given[1].startswith(known[1])
+        return given == known or begins or (self._behaviour.secret_unchecked and given[0] == known[0])
 
     def _issued(self) -> tuple[str, ...]:
         """The token that was given out, where tokens are."""
@@ -176,7 +178,7 @@ class Access:
                 key: answer.get(key) if value == "text" else value
                 for key, value in self._behaviour.token_answer.items()
             }
-        return Reply(200, answer)
+        return Reply(self._behaviour.token_status or 200, answer)
 
     def _client_known(self, fields: dict[str, Json], basic: str, place: TokenEndpoint) -> bool:
         known = (self._credentials["client_id"], self._credentials["client_secret"])

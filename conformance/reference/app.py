@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from conformance.reference import lenient
 from conformance.reference.access import CREDENTIALS, Access, credentials
 from conformance.reference.desk import Desk
 from conformance.reference.edits import edited
@@ -277,7 +278,7 @@ class Endpoint:
         if not raw:
             return None if self.behaviour.empty_body else self._refusals.reply(400, [Flaw(_EMPTY_TEXT)])
         try:
-            return cast("Json", json.loads(raw))
+            return lenient.read(raw, self.behaviour.json_taken)
         except (ValueError, RecursionError) as error:
             flaw = Flaw(f"not JSON: {error}", code="malformed")
             return None if self.behaviour.not_json else self._refusals.reply(400, [flaw])

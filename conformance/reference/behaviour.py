@@ -43,6 +43,7 @@ class Behaviour:
     secret_unchecked: bool = False
     # A scheme of the authorization header, in small letters, that is not served.
     scheme_refused: str = ""
+    token_status: int = 0
     token_answer: dict[str, Json] = field(default_factory=dict["str", "Json"])
     # Headers: one that has to be there, and whether those of the pack are looked at.
     header_demanded: str = ""
@@ -54,6 +55,8 @@ class Behaviour:
     media_type: str = ""
     empty_body: bool = False
     not_json: bool = False
+    # A kind of body that is no JSON and is taken, by its name among the ``@body`` expressions.
+    json_taken: str = ""
     # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``, an order
     # ``encoded`` as a text, ``anything``.
     root_taken: str = ""

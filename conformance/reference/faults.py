@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from conformance import catalogue
+from conformance.checks import mechanical
 from conformance.errors import UserError, nearest
 from conformance.model import Level
 from conformance.reference import answer_faults, mutations
@@ -46,7 +47,7 @@ def of(provider: Provider) -> dict[str, Fault]:
         owned = [each for each in known.sites if each.requirement.id == requirement.id]
         made = [*_hand_made(provider, requirement.id, known.faults[requirement.id])]
         if requirement.level is Level.MUST:
-            made += _singles(owned)
+            made += _singles(owned, provider)
             made += answer_faults.of(provider, known, requirement.id)
         for fault in made:
             found[fault.id] = fault
@@ -122,10 +123,22 @@ def _merging(
     return _on_schema(operation, change)
 
 
-def _singles(owned: list[Owned]) -> Iterator[Fault]:
+def _singles(owned: list[Owned], provider: Provider) -> Iterator[Fault]:
     """Constraint by constraint: dropped, looser and tighter, a member of an enum gone, an option demanded or refused."""
     for each in owned:
         site = each.site
+        if (
+            site.keyword == "type"
+            and each.accept_side == ""
+            and mechanical.beyond_ascii(each, provider.operation(each.operation))
+        ):
+            yield Fault(
+                f"{each.requirement.id}/{site.path}.type/ascii-only",
+                each.requirement.id,
+                f"{site.path}: ASCII letters only",
+                _on_schema(each.operation, mutations.ascii_only(site)),
+                "narrower",
+            )
         for word, change in mutations.of(site):
             name = f"{each.requirement.id}/{site.path}.{site.keyword}/{word}"
             title = f"{site.path}: {site.keyword} {word}"

@@ -52,6 +52,11 @@ def of(site: Site) -> Iterator[tuple[str, Change]]:
         yield from _KEYWORDS.get(keyword, _numbers)(site)
 
 
+def ascii_only(site: Site) -> Change:
+    """Only letters that ASCII has."""
+    return _limited(site, {"pattern": r"^[\u0000-\u007F]*$"}, instead=False)
+
+
 def kind(word: str) -> str:
     """What a mutation does, in a word that many share."""
     if word.startswith("without-"):
