@@ -117,7 +117,9 @@ def test_tokens_in_an_answer_are_secrets_whoever_issued_them(member, value):
     assert json.loads(scrubbed) == {"a": 1, member: "{{access_token}}", "expires_in": 3600}
 
 
-@pytest.mark.parametrize("text", ['{"access_token":null}', '{"access_token":""}', '{"token_type":"Bearer"}', "access_token: x", ""])
+@pytest.mark.parametrize(
+    "text", ['{"access_token":null}', '{"access_token":""}', '{"token_type":"Bearer"}', "access_token: x", ""]
+)
 def test_what_is_no_token_stays(text):
     assert Vault({}).scrub(text) == text
 
