@@ -265,6 +265,7 @@ _BODIES: dict[str, Callable[[str], bytes]] = {
     "bom": lambda text: b"\xef\xbb\xbf" + text.encode(),
     "duplicate-key": _duplicate_key,
     "latin-1": lambda text: text.encode("latin-1", "replace"),
+    "as-text": lambda text: json.dumps(text).encode(),
     "form": lambda _text: b"orders=1&format=form",
     "truncated": lambda text: text.encode()[: len(text.encode()) * 2 // 3],
 }

@@ -218,8 +218,11 @@ class _Bench:
         for name in case.reads:
             indexes = self._evidence.of.get(name, [])
             other = self._suite.by_id.get(name)
-            # What a scenario is about shows in its last step.
-            at = indexes[-1 if other and other.is_scenario else 0] if indexes else None
+            if other and other.is_scenario:
+                # What a scenario is about shows in the last step that is held to what the scenario expects.
+                held = [at for at in indexes if other.wanted(self._evidence.records[at].step) is other.expect]
+                indexes = (held or indexes)[-1:]
+            at = indexes[0] if indexes else None
             if at is not None:
                 told = self._evidence.fate(at, other) if other else self._evidence.answers[at]
                 found[at] = self._evidence.word(other or case, at, told)

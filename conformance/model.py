@@ -115,7 +115,7 @@ class Step:
     case's own unless named; ``path`` and ``query`` fill its parameters. A step without an
     ``expect`` of its own that is not the last sets the stage: without it nothing is proved.
     ``wait`` is ``until`` (repeat until the checks hold) or ``settled`` (wait for storage first); where
-    it is ``undetermined``, having waited in vain proves nothing. ``names`` are those of the
+    it is ``undetermined``, having waited in vain leaves the case not applicable. ``names`` are those of the
     orders, where orders have names; ``body`` is that of another operation.
     """
 

@@ -114,7 +114,7 @@ class Operation:
     ``success`` are the documented statuses of acceptance, ``tolerated`` those that some
     page contradicts them with; ``refusals`` are statuses that count as a refusal here
     although elsewhere they say nothing about the body; ``refusal_status`` is the documented
-    one, or 0.
+    one, or 0. ``answers_as`` is ``silent`` where no page tells the media type of answers.
     """
 
     id: str
@@ -124,6 +124,7 @@ class Operation:
     base_path: str
     root: bool
     content_type: str
+    answers_as: str
     request_schema: JsonObject
     response_schema: JsonObject | None
     success_schema: JsonObject | None
@@ -169,6 +170,7 @@ def operation(data: dict[str, Any], folders: PackFolders, revision: str) -> Oper
         base_path=data.get("base-path", ""),
         root=data.get("root", False),
         content_type=data.get("content-type", ""),
+        answers_as=data.get("answers-as", "json"),
         request_schema=request_schema,
         response_schema=schema("response-schema"),
         success_schema=schema("success-schema"),

@@ -11,7 +11,7 @@ from conformance.model import Expect, Finding, Judgement, Verdict
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence
-    from conformance.model import Case, Exchange
+    from conformance.model import Case, Exchange, Record
     from conformance.operations import Operation
 
 
@@ -68,12 +68,21 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
     if step.wait and (answer is not Answer.ACCEPTED or missed) and not evidence.whole.readable:
         reason = evidence.whole.nothing_readable()
     elif step.undetermined and missed and answer is Answer.ACCEPTED:
-        reason = f"not determined within the waiting time: {missed[0].where}: {missed[0].got}"
+        # Nobody promises how long it takes, and it could be read all the while: that is no failure of the run.
+        return Judgement(Verdict.NOT_APPLICABLE, reason=_undetermined(evidence.records[index], missed[0]))
     elif case.stages(number) and (answer is not Answer.ACCEPTED or missed):
         reason = f"step {number + 1}, which sets the stage, was answered {describe(exchange)}"
     elif answer is Answer.AMBIGUOUS and Expect.DENY is not case.wanted(number) and case.expect is not Expect.OBSERVE:
         reason = f"{describe(exchange)}: not an answer to the body"
     return Judgement(Verdict.INCONCLUSIVE, reason=reason) if reason else None
+
+
+def _undetermined(record: Record, missed: Finding) -> str:
+    """What did not come about, and in how many seconds."""
+    waited = (record.exchange.sent_at - record.earlier[0].sent_at).total_seconds() if record.earlier else 0.0
+    span = f"{waited:.0f} s" if waited >= 1 else "the waiting time"
+    place = missed.where.removeprefix("response body ")
+    return f"not determined within {span}, which no documentation bounds: {place}: {missed.got}"
 
 
 def _status(case: Case, number: int, index: int, evidence: Evidence) -> list[Finding]:

@@ -7,16 +7,43 @@ import json
 import re
 from functools import lru_cache
 from html import escape
+from string import ascii_letters
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?(?:![a-z]+)?)\}\}")
 HIDDEN = "{{hidden}}"
 # The password of cases about wrong ones.
 WRONG = "wrong"
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F{}-]*")
+_SWAPPED = str.maketrans(ascii_letters, ascii_letters.swapcase())
+
+
+def _other_tail(value: str) -> str:
+    """
+    A secret with another last character.
+
+    It differs in the upper bits of base64 too, since decoders may ignore the lower ones, and in what hexadecimals say.
+    """
+    body = value.rstrip("=") or value
+    return body[:-1] + ("0" if body[-1].isalpha() else "A") + value[len(body) :]
+
+
+def _other_case(value: str) -> str:
+    """A secret in the other letter case; what means the same in either gets another tail."""
+    swapped = value.translate(_SWAPPED)
+    return _other_tail(value) if swapped == value or _HEXADECIMAL.fullmatch(value) else swapped
+
+
+_ALTERED: dict[str, Callable[[str], str]] = {
+    "tail": _other_tail,
+    "case": _other_case,
+    # No shorter: what is left of a secret must not be an ordinary word, since it is scrubbed too.
+    "cut": lambda value: value.rstrip("=")[:-1] or _other_tail(value),
+}
 # Members that hold tokens, whoever sends them.
 _TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)+"')
 # Replacing shorter texts would tear ordinary words apart; no credential is that short.
@@ -41,7 +68,8 @@ class Vault:
 
     Requests carry ``{{name}}``; only :meth:`fill` puts the value in, and :meth:`scrub` puts
     the placeholder back wherever a value shows up, so equality of secrets survives.
-    ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``.
+    ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``;
+    ``{{name!tail}}``, ``!case`` and ``!cut`` for a secret that is not quite the one of that name.
     """
 
     def __init__(self, values: dict[str, str], members: Iterable[str] = ()) -> None:
@@ -80,6 +108,13 @@ class Vault:
         return _PLACEHOLDER.sub(lambda found: quote(self._value(found[1]) or found[0]), text)
 
     def _value(self, name: str) -> str:
+        base, altered, kind = name.partition("!")
+        if altered and kind in _ALTERED and base in self._values:
+            # What is nearly a secret is kept as one: whoever reads it in a report could guess the rest.
+            other = _ALTERED[kind](self._values[base])
+            if self._values.get(name) != other:
+                self.put(name, other)
+            return other
         user, colon, password = name.partition(":")
         known = {WRONG: "not-the-secret", **self._values}
         if colon and user in known and password in known:

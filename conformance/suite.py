@@ -147,7 +147,7 @@ def _told(where: str, value: Json) -> None:
 def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str], closed: Mapping[str, str]) -> Case:
     for key in case.needs:
         if account.get(key) is None:
-            return replace(case, excluded=f"the account file has no {key}")
+            return replace(case, excluded=f"the account file has no {_documented(key, provider)}")
     for key, value in case.when:
         if account.get(key) != value:
             return replace(case, excluded=f"it is about accounts whose {key} is {value}")
@@ -158,6 +158,21 @@ def _excluded(case: Case, provider: Provider, account: Account, secrets: set[str
     if case.operation in closed:
         return replace(case, excluded=closed[case.operation])
     return case
+
+
+def _documented(key: str, provider: Provider) -> str:
+    """A fact as its reader knows it: one that follows from a list is named by what the list lacks."""
+    row = next((each for each in provider.derived if each["key"] == key), None)
+    if row is None:
+        return key
+    words = {"is": "of", "is-not": "other than", "in": "among", "not-in": "not among"}
+    terms = [
+        f"{each['member']} {words[word]} {fact}"
+        for each in row["where"]
+        for word, fact in each.items()
+        if word in words
+    ]
+    return f"{key}, nor [[{row['from']}]] with a {' and a '.join(terms)}"
 
 
 def _recipe_key(recipe: Recipe, maker: OrderMaker) -> str:

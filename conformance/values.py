@@ -250,6 +250,8 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "letter": lambda _rest, scope: random.Random(scope.key).choice(string.ascii_letters + string.digits),
     # A number that no order of the account goes by.
     "number": lambda _rest, scope: _number(scope),
+    # The same as a text.
+    "digits": lambda _rest, scope: str(_number(scope)),
     "lower": lambda rest, scope: str(changes.read(scope.same, rest)).lower(),
     "spare-line": lambda _rest, scope: scope.spare() if scope.spare else None,
     "same": lambda rest, scope: changes.read(scope.same, rest),

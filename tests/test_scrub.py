@@ -258,3 +258,25 @@ def test_what_a_pack_calls_secret_is_hidden_in_its_runs(provider):
     vault, _ = credentials.vault(pack, {each: "0123456789" for known in pack.auth.variables.values() for each in known})
     for member in pack.secret_members:
         assert json.loads(vault.scrub(json.dumps({member: "ABCD"}))) == {member: "{{hidden}}"}
+
+
+@pytest.mark.parametrize(
+    ("secret", "tail", "case", "cut"),
+    [
+        ("Key-7f3Z", "Key-7f30", "kEY-7F3z", "Key-7f3"),
+        ("tok.9", "tok.A", "TOK.9", "tok."),
+        # Decoders of base64 may ignore the lower bits of the last character, and padding.
+        ("eyJ0eXAiB", "eyJ0eXAi0", "EYj0ExaIb", "eyJ0eXAi"),
+        ("c2VjcmV0eQ==", "c2VjcmV0e0==", "C2vJCMv0Eq==", "c2VjcmV0e"),
+        # Hexadecimals and digits mean the same in either letter case.
+        ("0f8fad5b-d9cb-469a", "0f8fad5b-d9cb-4690", "0f8fad5b-d9cb-4690", "0f8fad5b-d9cb-469"),
+        ("12_345", "12_34A", "12_34A", "12_34"),
+    ],
+)
+def test_secrets_that_are_not_quite_right_differ_and_are_scrubbed_too(secret, tail, case, cut):
+    vault = Vault({"api_key": secret})
+    for kind, wanted in (("tail", tail), ("case", case), ("cut", cut)):
+        assert vault.fill(f"x {{{{api_key!{kind}}}}}") == f"x {wanted}"
+        assert secret not in vault.scrub(f"no such key: {wanted}.")
+        assert wanted not in vault.scrub(f"no such key: {wanted}.")
+    assert vault.fill("{{api_key!other}} {{nobody!tail}}") == "{{api_key!other}} {{nobody!tail}}"

@@ -57,8 +57,13 @@ class Access:
         names = cast("list[str]", provider.reference.get("reading-keys", []))
         self._reading = [credentials[each] for each in names if each in credentials]
 
-    def granted(self, given: Mapping[str, str], *, creating: bool = True) -> bool:
+    def granted(self, given: Mapping[str, str], *, creating: bool = True, operation: str = "") -> bool:
         """Whether the headers of a request authenticate it, in one of the documented ways."""
+        careless = self._behaviour.unguarded
+        unseen = careless.get("header", "") if careless and careless["operation"] == operation else None
+        if unseen is not None:
+            ways = [{name: value for name, value in way.items() if name.lower() != unseen} for way in self._ways]
+            return not unseen or any(all(self._has(given, *each, []) for each in way.items()) for way in ways)
         others = self._reading if not creating or self._behaviour.rights_unchecked else []
         return any(all(self._has(given, *each, others) for each in way.items()) for way in self._ways)
 
@@ -84,7 +89,28 @@ class Access:
         sent = given.get(name.lower())
         if sent is None:
             return self._behaviour.token_optional or name.lower() == self._behaviour.optional_header
-        return name.lower() == self._behaviour.unchecked_header or self._fits(sent, value) or sent in others
+        return (
+            name.lower() == self._behaviour.unchecked_header
+            or self._fits(sent, value)
+            or sent in others
+            or self._nearly(sent, name, value)
+        )
+
+    def _nearly(self, sent: str, name: str, value: str) -> bool:
+        """Whether a header is good enough for who compares it carelessly."""
+        careless = self._behaviour.careless_header
+        if not careless or careless["header"] != name.lower():
+            return False
+        form, _, names = value.rpartition(" ")
+        found = _NAMES.fullmatch(names)
+        known = self._credentials.get(found[1], "") if found else ""
+        given = sent.removeprefix(form).strip()
+        return {
+            "case": given.lower() == known.lower(),
+            "half": len(given) >= len(known) // 2 and known.startswith(given),
+            "tail": len(given) == len(known) and given[:-1] == known[:-1],
+            "empty": not given,
+        }[careless["how"]]
 
     def _fits(self, given: str, value: str) -> bool:
         """Whether a header's value is one of the form ``Bearer {{access_token}}``, ``Basic {{a:b}}`` or ``{{key}}``."""

@@ -35,6 +35,11 @@ class Behaviour:
     rights_unchecked: bool = False
     # A key that merely begins as it should.
     key_begins: bool = False
+    # An operation (``operation``) that does not look at one header (``header``), or at none.
+    unguarded: dict[str, str] = field(default_factory=dict["str", "str"])
+    # A header (``header``) that is looked at carelessly (``how``): its letter ``case`` does not matter, its ``half`` is
+    # enough, its ``tail`` is not read, or an ``empty`` one will do.
+    careless_header: dict[str, str] = field(default_factory=dict["str", "str"])
     secret_unchecked: bool = False
     # A scheme of the authorization header, in small letters, that is not served.
     scheme_refused: str = ""
@@ -49,7 +54,8 @@ class Behaviour:
     media_type: str = ""
     empty_body: bool = False
     not_json: bool = False
-    # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``, ``anything``.
+    # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``, an order
+    # ``encoded`` as a text, ``anything``.
     root_taken: str = ""
     skip_non_objects: bool = False
     # JSON Pointer of a member that has to be alike in all orders of a batch.
@@ -77,9 +83,10 @@ class Behaviour:
     one_id: bool = False
     new_ids: bool = False
     # One order a request: the same id for every request; the words for its state; totals ``without-quantity``, of the
-    # ``first-line`` only or ``a-cent-more``, or every line ``line-a-cent-more``; lines ``first-only``, ``merged``,
+    # ``first-line`` only or ``a-cent-more``, or every line ``line-a-cent-more``, or dearer where it is settled in its
+    # ``own-currency``; lines ``first-only``, ``merged``,
     # ``one-more``, ``crossed``, ``reversed`` or ``quantity-one``; amounts with a ``decimal-comma`` or ``with-currency``;
-    # orders settled in another currency ``not-converted``, with the ``original-in-settlement`` or the
+    # orders settled in another currency ``not-converted``, charged to the ``first-wallet``, with the ``original-in-settlement`` or the
     # ``unit-in-product`` currency; so many lines that are looked at (0: all).
     one_request_id: bool = False
     first_status: str = ""
@@ -103,6 +110,8 @@ class Behaviour:
     one_failure_for_all: bool = False
     # ``number``: lists show ids as JSON numbers where the pack has texts.
     number_shown_as: str = ""
+    # Keys that are texts of digits are answered as JSON numbers.
+    digits_as_number: bool = False
     stopped_by_bad: str = ""
     prepared: str = ""
     number_ignored: bool = False
@@ -127,6 +136,8 @@ class Behaviour:
     # Storage: changes to what is stored (``at``, ``value``); one order of so many lost; all lost.
     stored_edits: tuple[dict[str, Any], ...] = ()
     loses_every: int = 0
+    # An order with a number that is known replaces the earlier one.
+    overwrites: bool = False
     never_stored: bool = False
 
     # Reading back.
@@ -135,6 +146,13 @@ class Behaviour:
     list_empty: bool = False
     no_paging: bool = False
     page_size_ignored: bool = False
+    # Pages tell a size, and show all there is; or the first page is shown whichever is asked for.
+    pages_uncut: bool = False
+    first_page_always: bool = False
+    # Of several orders found by one filter, the newest is shown alone.
+    newest_only: bool = False
+    # Lists show so many lines of an order (0: all).
+    lines_listed: int = 0
     page_default: int = 0
     first_page: int = 1
     codes_missing: bool = False

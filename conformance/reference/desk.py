@@ -64,6 +64,8 @@ class Desk:
 
     def _single(self, body: Json, delay: float) -> Reply:
         kind = self._how.root_taken
+        if kind == "encoded" and isinstance(body, str):
+            body = _decoded(body)
         if isinstance(body, list) and ((kind == "array" and body) or (kind == "empty" and not body)):
             body = body[0] if body else {}
             careless = not body
@@ -75,6 +77,8 @@ class Desk:
         if flaws:
             if self._how.kept_when_refused:
                 self._take(body, delay)
+            if self._how.remembers_refused:
+                self._remember(body)
             return self._refusals.reply(self._main.refusal_status or 400, flaws, 1)
         known = self._earlier(body) if self._how.on_known_key == "ignore" else None
         return Reply(self._how.status, self._showing.answer(known or self._take(body, delay)))
@@ -158,8 +162,10 @@ class Desk:
 
     def _take(self, order: Json, delay: float, prepared: bool = False) -> JsonObject:  # noqa: FBT001, FBT002  # of the order
         now = self._clock()
-        self._store.remember([(at, found) for at in self._inspector.unique if (found := value(order, at)) is not None])
+        self._remember(order)
         split = self._how.split_orders and len(cast("list[Json]", self._lines(order))) > 1
+        if self._how.overwrites and (known_before := self._store.find(self._key(order))) is not None:
+            self._store.delete(known_before)
         ids = [self._open(order, now), *([self._store.open("", now)] if split else [])]
         known = self._showing.new(ids, order, now, prepared=prepared)
         for number in ids:
@@ -169,6 +175,9 @@ class Desk:
         if self._how.one_id:
             return known | {"id": self._only_ids[0], "ids": cast("Json", self._only_ids)}
         return known
+
+    def _remember(self, order: Json) -> None:
+        self._store.remember([(at, found) for at in self._inspector.unique if (found := value(order, at)) is not None])
 
     def _open(self, order: Json, now: datetime) -> int:
         key = self._key(order)
@@ -216,3 +225,11 @@ class Desk:
             if not self._how.complete_ignored and not self._store.readable(number):
                 self._write(number, known, now, self._ready(number, delay))
             return Reply(200, self._showing.filled(template, known))
+
+
+def _decoded(text: str) -> Json:
+    """What a text says as JSON; the text itself where that is none."""
+    try:
+        return cast("Json", json.loads(text))
+    except ValueError:
+        return text

@@ -72,6 +72,9 @@ def written(known: JsonObject, kind: str) -> JsonObject:
 
 def crossed(known: JsonObject, kind: str) -> JsonObject:
     """The currencies of an order that is settled in another one, mixed up."""
+    if kind == "first-wallet":
+        # It was charged to another wallet, and is told so.
+        return {}
     lines = [dict(each) for each in cast("list[JsonObject]", known["lines"])]
     origin = str(cast("list[JsonObject]", known["fx"])[0]["from"])
     for each in lines:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from conformance.reference.showing import Showing
     from conformance.reference.store import Store
 
+# More orders than any run makes.
+_ALL = 1_000_000
+
 
 class Lookup:
     """
@@ -60,19 +63,24 @@ class Lookup:
             return self._refusals.reply(400, [Flaw("this page cannot be asked for", code="invalid")])
         if self._how.page_size_ignored:
             size = self._default
+        if self._how.first_page_always:
+            number = 1
         wanted: dict[str, Sequence[str]] = {
             name: [query[name]] for name in self._filters if name in query and not self._how.filters_ignored
         }
         # Without its filter, the newest order should not come first by chance.
         unfiltered = self._how.filters_ignored and any(name in query for name in self._filters)
         start = 0 if self._how.no_paging else (number - 1) * size + offset
+        shown = _ALL if self._how.pages_uncut else size
         count, found = (
-            self._store.slice(wanted, self._instant(), size, start, falling=not unfiltered)
+            self._store.slice(wanted, self._instant(), shown, start, falling=not unfiltered)
             if start < 2**63
             else (0, [])
         )
         if self._how.list_empty:
             count, found = 0, []
+        if self._how.newest_only and wanted:
+            count, found = min(count, 1), found[:1]
         known: JsonObject = {
             "count": count,
             "page": number - 1 + self._how.first_page,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _CENT = Decimal("0.01")
 _ONE = Decimal(1)
+_DEARER = Decimal("1.02")
 # Codes of a line that are shown; nobody reads more.
 _MOST_UNITS = 100
 
@@ -51,11 +52,7 @@ class Pricing:
         if not self._settings:
             return {"lines": cast("Json", lines)}
         rows = [self._row(each) for each in sent]
-        own = [str(row.get(self._settings["currency"])) for row in rows if row]
-        origin = own[0] if own else ""
-        chosen = first(order, self._settings.get("settle", "")) if isinstance(order, dict) else None
-        origin = origin or self._held
-        currency = chosen if isinstance(chosen, str) and "settle" in self._settings else origin
+        origin, currency, named = self._currencies(order, rows)
         # A currency that only a fault lets through is worth the same.
         crossed = currency != origin
         rate = Decimal(self._settings.get("rate", "1")) if crossed else _ONE
@@ -63,6 +60,7 @@ class Pricing:
         for line, row in zip(lines, rows, strict=True):
             original = _decimal(row.get(self._settings["price"]))
             price = (original * rate).quantize(_CENT, ROUND_HALF_UP) if crossed else original
+            price *= _DEARER if self._how.totals == "own-currency" and named and not crossed else _ONE
             quantity = _decimal(first(line["sent"], self._cost.get("quantity", "")))
             worth = price * (_ONE if self._how.totals == "without-quantity" else quantity)
             if self._how.totals == "line-a-cent-more":
@@ -89,6 +87,16 @@ class Pricing:
         if crossed:
             made["fx"] = [{"from": origin, "pair": f"{origin}/{currency}", "rate": float(rate)}]
         return made
+
+    def _currencies(self, order: Json, rows: list[JsonObject]) -> tuple[str, str, bool]:
+        """The currency of the products, the one that is charged, and whether the order names one."""
+        own = [str(row.get(self._settings["currency"])) for row in rows if row]
+        origin = (own[0] if own else "") or self._held
+        chosen = first(order, self._settings.get("settle", "")) if isinstance(order, dict) else None
+        if not isinstance(chosen, str) or "settle" not in self._settings:
+            return origin, origin, False
+        astray = self._how.cross_currency == "first-wallet" and chosen != origin
+        return origin, self._held if astray else chosen, True
 
     def _row(self, line: Json) -> JsonObject:
         sku = first(line, self._cost.get("sku", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import uuid
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from conformance.changes import select
 from conformance.reference.distortions import arranged, crossed, written
-from conformance.reference.documents import first, members, put
+from conformance.reference.documents import first, members, put, replace
 from conformance.reference.pricing import Pricing
 from conformance.reference.templates import fill
 
@@ -49,6 +50,7 @@ class Showing:
         )
         self._filters = cast("dict[str, str]", reference.get("filters", {}))
         self._account = account
+        self._keys = provider.main.order.key if provider.main.order else ()
         self._requests = self._earlier = earlier
 
     @property
@@ -120,7 +122,17 @@ class Showing:
             known = known | written(known, self._how.amount_form)
         if self._how.lines_shown:
             known = known | {"lines": cast("Json", arranged(known, self._how.lines_shown))}
+        if self._how.digits_as_number:
+            known = known | {"order": self._with_numbers(known["order"])}
         return self.filled(self._templates.get("answer", {}), known | {"request": self.request_id()})
+
+    def _with_numbers(self, order: Json) -> Json:
+        made = copy.deepcopy(order)
+        for place in self._keys:
+            text = first(members(made), place)
+            if isinstance(text, str) and text.isdecimal():
+                replace(made, place, int(text))
+        return made
 
     def refused(self, known: JsonObject) -> Json:
         """The entry of an order that was refused, by its ``code`` and ``message``."""
@@ -128,6 +140,8 @@ class Showing:
 
     def shown(self, known: JsonObject) -> Json:
         """An order as lists have it."""
+        if self._how.lines_listed and isinstance(known.get("lines"), list):
+            known = known | {"lines": cast("list[Json]", known["lines"])[: self._how.lines_listed]}
         shown = self.filled(self._templates.get("shown", {}), known)
         if self._how.number_shown_as == "number":
             for place in self._filters.values():

@@ -44,10 +44,10 @@ def refusal_status(_case: Case, whole: Whole) -> Iterator[Found]:
             yield Finding("status of a refusal", str(wanted), describe(record.exchange)), record.exchange.id
 
 
-def _form(records: list[Record], sites: list[AnswerSite]) -> Iterator[Found]:
+def _form(records: list[Record], sites: list[AnswerSite], media: str) -> Iterator[Found]:
     for record in records:
         exchange = record.exchange
-        if any(each.site.path == "$" for each in sites) and (found := _not_json(exchange)):
+        if any(each.site.path == "$" for each in sites) and (found := _not_json(exchange, media)):
             yield found, exchange.id
             continue
         for each in sites:
@@ -57,12 +57,16 @@ def _form(records: list[Record], sites: list[AnswerSite]) -> Iterator[Found]:
 
 def success_form(case: Case, whole: Whole) -> Iterator[Found]:
     """Every acceptance has what the requirement demands of its body."""
-    yield from _form(some(whole.processed, "nothing was accepted"), _sites(case, whole, "success"))
+    yield from _form(
+        some(whole.processed, "nothing was accepted"), _sites(case, whole, "success"), whole.operation.answers_as
+    )
 
 
 def refusal_form(case: Case, whole: Whole) -> Iterator[Found]:
     """Every refusal has what the requirement demands of its body."""
-    yield from _form(some(whole.refused, "nothing was refused"), _sites(case, whole, "refusal"))
+    yield from _form(
+        some(whole.refused, "nothing was refused"), _sites(case, whole, "refusal"), whole.operation.answers_as
+    )
 
 
 def _sites(case: Case, whole: Whole, answer: str) -> list[AnswerSite]:
@@ -70,9 +74,9 @@ def _sites(case: Case, whole: Whole, answer: str) -> list[AnswerSite]:
     return [each for each in known if each.requirement.id == case.requirement.id and each.answer == answer]
 
 
-def _not_json(exchange: Exchange) -> Finding | None:
+def _not_json(exchange: Exchange, media: str) -> Finding | None:
     kind = exchange.response.header("content-type").partition(";")[0].strip().lower() if exchange.response else ""
-    if kind != "application/json" and not kind.endswith("+json"):
+    if media == "json" and kind != "application/json" and not kind.endswith("+json"):
         return Finding("media type of the answer", "application/json", describe(exchange))
     try:
         bodies.read(exchange.response.body if exchange.response else b"")
