@@ -11,8 +11,10 @@ from conformance.model import Expect, Finding, Judgement, Verdict
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence
-    from conformance.model import Case, Exchange, Record
+    from conformance.model import Case, Exchange, Record, Step
     from conformance.operations import Operation
+
+_NOT_THERE = (404, 410)
 
 
 def judge(case: Case, indexes: list[int], evidence: Evidence) -> Judgement:
@@ -67,18 +69,29 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
     reason = ""
     if step.wait and (answer is not Answer.ACCEPTED or missed) and not evidence.whole.readable:
         reason = evidence.whole.nothing_readable()
-    elif step.undetermined and missed and answer is Answer.ACCEPTED:
+    elif step.undetermined and missed and (answer is Answer.ACCEPTED or _not_there(exchange)):
         # Nobody promises how long it takes, and it could be read all the while: that is no failure of the run.
-        return Judgement(Verdict.NOT_APPLICABLE, reason=_undetermined(evidence.records[index], missed[0]))
+        return Judgement(Verdict.NOT_APPLICABLE, reason=_undetermined(step, evidence.records[index], missed[0]))
     elif case.stages(number) and (answer is not Answer.ACCEPTED or missed):
         reason = f"step {number + 1}, which sets the stage, was answered {describe(exchange)}"
-    elif answer is Answer.AMBIGUOUS and Expect.DENY is not case.wanted(number) and case.expect is not Expect.OBSERVE:
+    elif (
+        answer is Answer.AMBIGUOUS
+        and case.wanted(number) not in (Expect.DENY, Expect.OBSERVE)
+        and case.expect is not Expect.OBSERVE
+    ):
         reason = f"{describe(exchange)}: not an answer to the body"
     return Judgement(Verdict.INCONCLUSIVE, reason=reason) if reason else None
 
 
-def _undetermined(record: Record, missed: Finding) -> str:
+def _not_there(exchange: Exchange) -> bool:
+    """Whether what was asked for is not there, or not yet."""
+    return exchange.response is not None and exchange.response.status in _NOT_THERE
+
+
+def _undetermined(step: Step, record: Record, missed: Finding) -> str:
     """What did not come about, and in how many seconds."""
+    if not step.wait:
+        return f"not determined: {missed.where.removeprefix('response body ')}: {missed.got}"
     waited = (record.exchange.sent_at - record.earlier[0].sent_at).total_seconds() if record.earlier else 0.0
     span = f"{waited:.0f} s" if waited >= 1 else "the waiting time"
     place = missed.where.removeprefix("response body ")
