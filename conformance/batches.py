@@ -267,5 +267,6 @@ _BODIES: dict[str, Callable[[str], bytes]] = {
     "latin-1": lambda text: text.encode("latin-1", "replace"),
     "as-text": lambda text: json.dumps(text).encode(),
     "form": lambda _text: b"orders=1&format=form",
+    "unclosed": lambda text: text.encode().rstrip()[:-1],
     "truncated": lambda text: text.encode()[: len(text.encode()) * 2 // 3],
 }
