@@ -161,11 +161,14 @@ class Composer:
         return Composed(operation.id, Request(operation.method, place, query, headers, root=operation.root), ())
 
     def _about_body(self, case: Case, step: Step, operation: Operation, body: Json, scope: Scope) -> Composed:
-        change = values.filled_operations(step.change, scope)
+        change = values.filled_operations(step.change, scope) if step.scope != "request" else ()
         request = self._request(operation, _changed(body, change))
         if step.path:
             path = {name: values.fill(value, scope) for name, value in step.path}
             request = replace(request, path=_placed(operation.path, path))
+        if step.scope == "request" and step.change:
+            request, change = _changed_request(request, step.change, scope)
+            return Composed(operation.id, request, (), (), case.id, {case.id: change}, "request")
         return Composed(operation.id, request, (), (), case.id, {case.id: change} if change else {})
 
     def _request(self, operation: Operation, body: Json) -> Request:
