@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from conformance.model import Case, Exchange, Record, Step
     from conformance.operations import Operation
 
-_NOT_THERE = (404, 410)
-
 
 def judge(case: Case, indexes: list[int], evidence: Evidence) -> Judgement:
     """
@@ -69,7 +67,7 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
     reason = ""
     if step.wait and (answer is not Answer.ACCEPTED or missed) and not evidence.whole.readable:
         reason = evidence.whole.nothing_readable()
-    elif step.undetermined and missed and (answer is Answer.ACCEPTED or _not_there(exchange)):
+    elif step.undetermined and missed and answer is Answer.ACCEPTED:
         # Nobody promises how long it takes, and it could be read all the while: that is no failure of the run.
         return Judgement(Verdict.NOT_APPLICABLE, reason=_undetermined(step, evidence.records[index], missed[0]))
     elif case.stages(number) and (answer is not Answer.ACCEPTED or missed):
@@ -81,11 +79,6 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
     ):
         reason = f"{describe(exchange)}: not an answer to the body"
     return Judgement(Verdict.INCONCLUSIVE, reason=reason) if reason else None
-
-
-def _not_there(exchange: Exchange) -> bool:
-    """Whether what was asked for is not there, or not yet."""
-    return exchange.response is not None and exchange.response.status in _NOT_THERE
 
 
 def _undetermined(step: Step, record: Record, missed: Finding) -> str:
