@@ -68,6 +68,16 @@ def classify(operation: Operation, exchange: Exchange) -> Answer:
     return Answer.FAILED
 
 
+def claims(operation: Operation, exchange: Exchange) -> bool:
+    """Whether an answer without an entry for each order tells of a success, or of an order, all the same."""
+    outcome, told = operation.outcome, bodies.answered(exchange)
+    if outcome is None or not outcome.by_name or not isinstance(told, dict):
+        return False
+    if any(value is not None for path in outcome.ids for _, value in changes.select(told, path)):
+        return True
+    return _fate(outcome, told) is Answer.ACCEPTED
+
+
 def fates(operation: Operation, exchange: Exchange, count: int) -> list[Answer]:
     """What became of each of ``count`` orders of a request, in the order of its body."""
     whole = classify(operation, exchange)

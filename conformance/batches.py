@@ -162,11 +162,14 @@ class Composer:
         return Composed(operation.id, Request(operation.method, place, query, headers, root=operation.root), ())
 
     def _about_body(self, case: Case, step: Step, operation: Operation, body: Json, scope: Scope) -> Composed:
-        change = values.filled_operations(step.change, scope)
+        change = values.filled_operations(step.change, scope) if step.scope != "request" else ()
         request = self._request(operation, _changed(body, change))
         if step.path:
             path = {name: values.fill(value, scope) for name, value in step.path}
             request = replace(request, path=_placed(operation.path, path))
+        if step.scope == "request" and step.change:
+            request, change = _changed_request(request, step.change, scope)
+            return Composed(operation.id, request, (), (), case.id, {case.id: change}, "request")
         return Composed(operation.id, request, (), (), case.id, {case.id: change} if change else {})
 
     def _request(self, operation: Operation, body: Json) -> Request:
@@ -280,6 +283,7 @@ _BODIES: dict[str, Callable[[str], bytes]] = {
     "latin-1": lambda text: text.encode("latin-1", "replace"),
     "as-text": lambda text: json.dumps(text).encode(),
     "form": lambda _text: b"orders=1&format=form",
+    "unclosed": lambda text: text.encode().rstrip()[:-1],
     "truncated": lambda text: text.encode()[: len(text.encode()) * 2 // 3],
     # What many parsers take although RFC 8259 has none of it, and one that needs a careless number besides.
     "trailing-text": lambda text: f"{text} and more".encode(),

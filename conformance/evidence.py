@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance import bodies, changes, envelope, refusals, standing
-from conformance.answers import Answer, classify, clock_skew, describe, fates, in_a_word
+from conformance.answers import Answer, claims, classify, clock_skew, describe, fates, in_a_word
 from conformance.model import Expect, Judgement, Level, Verdict
 from conformance.values import mentions_time
 
@@ -206,8 +206,10 @@ class Evidence:
         if not own:
             # Its orders are all good ones, or it is about the request as a whole.
             if case.expect is not Expect.ACCEPT:
-                # Where no entry says that an order was taken, nothing was created.
-                return Answer.REFUSED if whole is Answer.UNTOLD else whole
+                # Where nothing says that an order was taken, nothing was created.
+                if whole is Answer.UNTOLD:
+                    return Answer.ACCEPTED if claims(operation, record.exchange) else Answer.REFUSED
+                return whole
             own = fates(operation, record.exchange, record.orders)
         wanted = Answer.REFUSED if case.wanted(record.step) is Expect.REFUSE else Answer.ACCEPTED
         return next((each for each in own if each is not wanted), wanted)

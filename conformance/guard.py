@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conformance import bodies, changes
 from conformance.answers import Answer, describe
 from conformance.batches import PLAIN
 from conformance.orders import Plain
@@ -81,6 +82,9 @@ class Guard:
         if answer is Answer.REFUSED:
             answer = self._another()
         if answer is not Answer.ACCEPTED or self._is_web_page(record):
+            if self._turned_away(record):
+                # It speaks of no order, so it is no answer to a batch: perhaps the key is mistyped.
+                self._set_aside()
             raise Stop(self._advice(record, answer))
         self._good_until = len(self._sender.run.records)
         return self._sender.run.records[-1]
@@ -207,6 +211,13 @@ class Guard:
             and "html" in response.header("content-type")
         )
 
+    def _turned_away(self, record: Record) -> bool:
+        """A success by its status whose body refuses the request as a whole."""
+        outcome, told = self._operation.outcome, bodies.answered(record.exchange)
+        if self._sender.answer(record) is not Answer.UNTOLD or outcome is None or not outcome.by_name:
+            return False
+        return any(value == outcome.refused for _, value in changes.select(told, outcome.status))
+
     def _control(self) -> Record:
         if reason := self._sender.no_room:
             raise Stop(reason)
@@ -225,6 +236,8 @@ class Guard:
         code = status(record)
         if code in (401, 403):
             hint = "check the credentials and what they allow"
+        elif self._turned_away(record):
+            hint = "it speaks of no order: check the credentials and what they allow"
         elif code in (404, 405) or code < 400:
             hint = f"check --endpoint: it is the part before {self._operation.path}"
         else:

@@ -116,7 +116,8 @@ class Operation:
     ``success`` are the documented statuses of acceptance, ``tolerated`` those that some
     page contradicts them with; ``refusals`` are statuses that count as a refusal here
     although elsewhere they say nothing about the body; ``refusal_status`` is the documented
-    one, or 0. ``answers_as`` is ``silent`` where no page tells the media type of answers.
+    one, or 0. ``answers_as`` is ``json`` for any media type of JSON,
+    ``application/json`` where that alone is documented, ``silent`` where no page tells the media type of answers.
     """
 
     id: str

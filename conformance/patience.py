@@ -40,9 +40,10 @@ class Patience:
         """How long an order is waited for: as long as is allowed, and less once that was in vain."""
         if self.hopeless:
             return 0.0
-        if self.longest is None or not self.in_vain:
+        if not self.in_vain:
             return self.limit
-        return min(self.limit, max(_LEAST_S, _FACTOR * self.longest))
+        # Where nothing came about so far, one full wait was enough to learn that.
+        return min(self.limit, max(_LEAST_S, _FACTOR * (self.longest or 0.0)))
 
     def saw(self, seconds: float) -> None:
         """An order became readable after so long."""

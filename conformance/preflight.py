@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from conformance import bodies, plan, schemas
+from conformance import bodies, changes, plan, schemas
 from conformance.answers import Answer, classify, clock_skew, describe
 from conformance.batches import PLAIN, Composer, Unmade
 from conformance.evidence import MAX_SKEW
@@ -189,7 +189,7 @@ def reading(suite: Suite, transport: HttpTransport) -> Iterator[Check]:
             exchange = ask()
     what = f"{operation.method} {operation.path}: {describe(exchange)}"
     yield _path(exchange, what, operation.path)
-    yield _credentials(classify(operation, exchange), exchange, what)
+    yield _credentials(classify(operation, exchange), exchange, what, refused=_says_no(suite.provider, exchange))
     yield _clock(exchange)
 
 
@@ -217,8 +217,19 @@ def _path(exchange: Exchange, what: str, path: str) -> Check:
     return Check("path", OK, f"answered with {code}")
 
 
-def _credentials(answer: Answer, exchange: Exchange, what: str) -> Check:
+def _says_no(provider: Provider, exchange: Exchange) -> bool:
+    """Whether a body refuses what its status grants, in the word that answers to orders have for it."""
+    outcome = provider.main.outcome
+    if outcome is None or not outcome.by_name:
+        return False
+    return any(value == outcome.refused for _, value in changes.select(bodies.answered(exchange), outcome.status))
+
+
+def _credentials(answer: Answer, exchange: Exchange, what: str, *, refused: bool) -> Check:
     code = _status(exchange)
+    if refused:
+        # It may mean that there is no order yet.
+        return Check("credentials", UNCHECKED, f"{what}: it says no; check the credentials")
     if code in (401, 403):
         return Check("credentials", FAILED, f"{what}; check the credentials and whether they may read")
     if answer is Answer.ACCEPTED:

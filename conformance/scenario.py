@@ -12,7 +12,7 @@ from conformance.model import Expect, Finding, Judgement, Verdict
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence
-    from conformance.model import Case, Exchange, Record
+    from conformance.model import Case, Exchange, Record, Step
     from conformance.operations import Operation
 
 
@@ -70,7 +70,7 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
         reason = evidence.whole.nothing_readable()
     elif step.undetermined and missed and answer is Answer.ACCEPTED:
         # Nobody promises how long it takes, and it could be read all the while: that is no failure of the run.
-        return Judgement(Verdict.NOT_APPLICABLE, reason=_undetermined(evidence.records[index], missed[0]))
+        return Judgement(Verdict.NOT_APPLICABLE, reason=_undetermined(step, evidence.records[index], missed[0]))
     elif case.stages(number) and answer is not Answer.ACCEPTED:
         reason = f"step {number + 1}, which sets the stage, was answered {describe(exchange)}"
     elif case.stages(number) and missed:
@@ -78,7 +78,7 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
         reason = f"step {number + 1}, which sets the stage, did not show what it has to: {seen}"
     elif (
         answer is Answer.AMBIGUOUS
-        and Expect.DENY is not case.wanted(number)
+        and case.wanted(number) not in (Expect.DENY, Expect.OBSERVE)
         and case.expect is not Expect.OBSERVE
         and not evidence.confirmed(case, index)
     ):
@@ -86,8 +86,10 @@ def _unproved(case: Case, number: int, index: int, missed: tuple[Finding, ...], 
     return Judgement(Verdict.INCONCLUSIVE, reason=reason) if reason else None
 
 
-def _undetermined(record: Record, missed: Finding) -> str:
+def _undetermined(step: Step, record: Record, missed: Finding) -> str:
     """What did not come about, and in how many seconds."""
+    if not step.wait:
+        return f"not determined: {missed.where.removeprefix('response body ')}: {missed.got}"
     waited = (record.exchange.sent_at - record.earlier[0].sent_at).total_seconds() if record.earlier else 0.0
     span = f"{ceil(waited)} s" if waited else "the waiting time"
     place = missed.where.removeprefix("response body ")

@@ -180,6 +180,8 @@ class Sender:
                 self._temporary_left = 0.0
             else:
                 self.patience.in_vain = True
+        elif until is not None and record.earlier:
+            self.patience.saw((exchange.sent_at - record.earlier[0].sent_at).total_seconds())
         answer = classify(operation, exchange)
         charge = charged(operation, exchange) if answer is Answer.ACCEPTED else None
         if answer in (Answer.REFUSED, Answer.AMBIGUOUS):

@@ -192,11 +192,11 @@ def _documented(key: str, provider: Provider) -> str:
     words = {"is": "of", "is-not": "other than", "in": "among", "not-in": "not among"}
     terms = [
         f"{each['member']} {words[word]} {fact}"
-        for each in row["where"]
+        for each in row.get("where", ())
         for word, fact in each.items()
         if word in words
     ]
-    return f"{key}, nor [[{row['from']}]] with a {' and a '.join(terms)}"
+    return f"{key}, nor [[{row['from']}]] with a {' and a '.join(terms or [row['take']])}"
 
 
 def _recipe_key(recipe: Recipe, maker: OrderMaker) -> str:

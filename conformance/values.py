@@ -239,6 +239,7 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "null": lambda _rest, _scope: None,
     "account": _account,
     "account-else": _account_else,
+    "account-more": lambda rest, scope: ABSENT if (count := _account(rest, scope)) is ABSENT else int(str(count)) + 1,
     "account-or-null": lambda rest, scope: scope.account.get(rest),
     "answer": _recalled("answer"),
     "answer-text": _recalled("answer-text"),

@@ -174,7 +174,7 @@ class SplitsTheOtherWay(Splits):
             number = int(call.query["order"]) - 10**6
             asked = replace(call, scope=call.scope | {"query_string": f"order={number}".encode()})
             answer = (await self.ask(asked)).json
-            for each in answer["orders"]:
+            for each in answer.get("orders", ()):
                 each["orderId"] = str(number + 10**6)
             return said(200, answer)
         body = call.json if call.creates else None
@@ -368,11 +368,20 @@ WAYS = {
 ABOUT_WAYS = [f"CE-{number:03}" for number in range(1, 19) if number != 17]
 
 
+# The lines of an order that was split stand in several (CE-043).
+ABOUT_SPLITTING = {("CE-170/order.two-lines", "not-applicable"), ("CE-151/complete.two-lines", "not-applicable")}
+
+
+def differing(done, other):
+    """The cases that came out otherwise, and how."""
+    return set(verdicts(done).items()) - set(verdicts(other).items())
+
+
 @pytest.mark.parametrize("oddity", ODDITIES.values(), ids=ODDITIES)
 def test_what_the_documentation_allows_raises_no_alarm(oddity):
     done = run(oddity)
     conforms(done)
-    assert verdicts(done) == verdicts(healthy())
+    assert differing(done, healthy()) <= ABOUT_SPLITTING
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -387,7 +396,7 @@ def test_any_way_to_turn_down_what_is_no_batch_will_do(way):
 def test_the_older_documentation_allows_it_too(oddity):
     done = run(oddity, revision="seed", strict=True)
     conforms(done)
-    assert verdicts(done) == verdicts(healthy("seed"))
+    assert differing(done, healthy("seed")) <= ABOUT_SPLITTING
 
 
 def test_several_oddities_at_once_raise_no_alarm():
@@ -456,7 +465,20 @@ class Hidden(Centra):
         return body
 
 
-ABOUT_TIME = ("CE-033", "CE-041", "CE-098", "CE-111", "CE-112", "CE-134", "CE-142", "CE-151", "CE-170")
+ABOUT_TIME = (
+    "CE-002",
+    "CE-033",
+    "CE-041",
+    "CE-088",
+    "CE-090",
+    "CE-098",
+    "CE-111",
+    "CE-112",
+    "CE-134",
+    "CE-142",
+    "CE-151",
+    "CE-170",
+)
 
 
 @pytest.mark.parametrize(("around", "delay"), [(None, 0.5), (Hidden, 0.0)], ids=["stored later", "shown later"])
@@ -937,7 +959,7 @@ BROKEN = [
     Broken(NeverForces, "CE-095"),
     Broken(TakesTwoOrders, "CE-022", *BATCH),
     Broken(NumbersAsNumbers, "CE-170"),
-    Broken(OtherQuantities, "CE-170"),
+    Broken(OtherQuantities, "CE-170", "CE-151"),
     Broken(OtherPrices, "CE-098"),
 ]  # fmt: skip
 
@@ -1107,8 +1129,10 @@ def test_refusals_share_batches():
     packs = [each for each in done.records if each.purpose == "pack"]
     refused = [name for name in refusals(done) if shared[name]]
     assert len(refused) > 40
-    assert len(packs) < len(shared) / 10
-    assert len(done.records) < len(done.suite.cases) / 2
+    assert len(packs) < len(shared) / 3
+    assert len(done.records) < len(done.suite.cases) * 2 / 3
+    # How many orders a batch may hold is not said: nothing larger is sent than was asked for.
+    assert max(each.orders for each in packs) < 10
 
 
 PACKED = [each for each in BROKEN if each.variant in (
@@ -1148,3 +1172,61 @@ def test_a_live_endpoint_with_odd_ways_is_conformant(run_pytest, tmp_path):
     assert outcome.report["verdict"] == "conformant"
     assert outcome.ret == 0
     assert CREDENTIALS["api_key"] not in outcome.text + json.dumps(outcome.report)
+
+
+# A key that is not the plugin's own, and runs after runs
+
+
+class RefusesAsAWhole(Centra):
+    """Knows nobody, and says so as it says everything: under 200."""
+
+    async def answer(self, call):
+        return said(200, {"status": "no", "msg": "key"})
+
+
+def test_a_key_that_nobody_knows_proves_nothing():
+    done = run(RefusesAsAWhole)
+    assert overall(done) == "inconclusive"
+    assert red(done) == set()
+    assert "check the credentials" in done.stopped
+
+
+def test_a_number_that_an_earlier_run_took_is_no_violation():
+    inside = endpoint(made())
+    chosen = cases(made(), "CE-142")
+    first, second = (run(inside=inside, selected=chosen) for _ in range(2))
+    assert verdicts(first)["CE-142/orderNumber.free"] == "conformant"
+    assert verdicts(second)["CE-142/orderNumber.free"] == "not-applicable"
+
+
+class SaysSoOfAnything(Centra):
+    """Answers what is no batch as it answers one order, without creating any."""
+
+    async def answer(self, call):
+        answer = await self.ask(call)
+        return said(200, {"status": "ok", "orders": []}) if call.creates and not isinstance(call.json, dict) else answer
+
+
+def test_a_success_without_an_order_is_no_refusal():
+    done = run(SaysSoOfAnything, selected=cases(made(), "CE-010", "CE-012"))
+    assert red(done) == {"CE-010", "CE-012"}
+
+
+class TextBesideNumbers(Centra):
+    """What stands in the member of the other outcome is not spoken of (CE-049)."""
+
+    def ok(self, entry, order):
+        return {"order": f"SE-{entry['orders'][0]}", **entry} if "orders" in entry else {"orders": None, **entry}
+
+
+def test_the_member_of_the_other_outcome_is_not_judged():
+    conforms(run(TextBesideNumbers))
+
+
+def test_ten_orders_at_once_are_not_demanded():
+    class NineAtMost(Centra):
+        async def answer(self, call):
+            large = call.creates and isinstance(call.json, dict) and len(call.json) > 4
+            return said(413, {"status": "no"}) if large else await self.ask(call)
+
+    assert red(run(NineAtMost)) == set()

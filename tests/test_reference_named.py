@@ -192,7 +192,7 @@ def test_only_finished_orders_are_listed():
     assert call.listed() == ["1235"]
     assert call.listed(order=1234) == []
     [order] = call("GET", "/orders", order=1235)["orders"]
-    assert order["products"] == [{"lineId": "1", "sku": "MUG-BLUE-1", "qty": 1, "price": 14.11}]
+    assert order["products"] == [{"lineId": "1", "sku": "MUG-BLUE-1", "ean": "7340112910426", "qty": 1, "price": 14.11}]
     assert call("POST", "/order/1234", {}) == {"status": "ok", "orders": ["1234"], "msg": "finished"}
     assert call("POST", "/order/1234", {})["status"] == "ok"
     assert call.listed() == ["1235", "1234"]

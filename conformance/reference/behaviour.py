@@ -58,7 +58,7 @@ class Behaviour:
     # A kind of body that is no JSON and is taken, by its name among the ``@body`` expressions.
     json_taken: str = ""
     # Other roots that are taken: ``empty`` {}, a lone ``order``, a ``wrapped`` list, a ``text``, an ``array``, an order
-    # ``encoded`` as a text, ``anything``.
+    # ``encoded`` as a text, ``anything``; ``sole`` is anything, answered without a name.
     root_taken: str = ""
     skip_non_objects: bool = False
     # JSON Pointer of a member that has to be alike in all orders of a batch.
@@ -122,6 +122,10 @@ class Behaviour:
     split_orders: bool = False
     complete_ignored: bool = False
     complete_refused: bool = False
+    # Finishing later: ``once`` only, answered with ``numbers``, of the ``latest`` order, or with the ``first-line`` alone.
+    completing: str = ""
+    # The member of a product by which it is taken for another one.
+    mistaken_by: str = ""
 
     # Refusals. ``index_by`` is ``one-based``, ``zero``, ``from-end`` or ``middle-as-last``; ``pointer_form``
     # is ``order-only``, ``bare`` or ``brackets``; ``refusal_form`` is ``text`` or ``html``.

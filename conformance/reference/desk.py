@@ -54,6 +54,7 @@ class Desk:
         root.pop("additionalProperties", None)
         self._root = schemas.validator(root)
         self._only_ids: list[int] = []
+        self._latest = 0
 
     def reply(self, body: Json, delay: float) -> Reply:
         """The answer to a request."""
@@ -102,7 +103,7 @@ class Desk:
         flaws: list[Flaw] = []
         if isinstance(body, list) and how.root_taken == "array":
             body = {str(index): each for index, each in enumerate(body)}
-        elif not (body is None and (how.empty_body or how.not_json)) and how.root_taken != "anything":
+        elif not (body is None and (how.empty_body or how.not_json)) and how.root_taken not in ("anything", "sole"):
             flaws = [Flaw(each.message, each.pointer, code="root") for each in self._root.mistakes(body)]
         if flaws:
             return self._refusals.reply(self._main.refusal_status or 400, flaws)
@@ -124,7 +125,7 @@ class Desk:
             elif not self._how.refused_left_out:
                 entries.append((name, self._refused(order, found[0], delay)))
         status = self._how.status
-        if how.one_failure_for_all and bad == len(orders) > 0:
+        if (how.one_failure_for_all and bad == len(orders) > 0) or (careless and how.root_taken == "sole"):
             return Reply(status, entries[0][1] if entries else {})
         if bad:
             status = (self._how.all_refused_status if bad == len(orders) else 0) or self._how.mixed_status or status
@@ -171,6 +172,7 @@ class Desk:
         for number in ids:
             one = self._showing.new([number], order, now, prepared=prepared) if split else known
             self._write(number, one, now, NEVER if prepared else self._ready(number, delay))
+        self._latest = ids[0] if prepared else self._latest
         self._only_ids = self._only_ids or ids
         if self._how.one_id:
             return known | {"id": self._only_ids[0], "ids": cast("Json", self._only_ids)}
@@ -214,17 +216,27 @@ class Desk:
 
     def complete(self, text: str, template: JsonObject, delay: float) -> Reply:
         """Finish an order that was only prepared; one that is finished already stays so."""
+        how = self._how
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
         with self._store.together():
+            if how.completing == "latest":
+                number = self._latest or number
             order = self._store.latest(number)
-            if order is None or self._how.complete_refused:
+            again = how.completing == "once" and self._store.readable(number)
+            if order is None or how.complete_refused or again:
                 flaw = Flaw("there is no such order")
                 return Reply(200, self._showing.refused({"code": self._refusals.code(flaw), "message": flaw.message}))
             now = self._clock()
             known = self._showing.new([number], order, now, prepared=False)
-            if not self._how.complete_ignored and not self._store.readable(number):
+            if how.completing == "first-line" and isinstance(lines := self._lines(order), list):
+                order = members(order) | {self._main.order.lines.strip("/"): lines[:1]} if self._main.order else order
+                known = self._showing.new([number], order, now, prepared=False)
+            if not how.complete_ignored and not self._store.readable(number):
                 self._write(number, known, now, self._ready(number, delay))
-            return Reply(200, self._showing.filled(template, known))
+            answer = self._showing.filled(template, known)
+            if how.completing == "numbers" and isinstance(answer, dict):
+                answer |= {"orders": [number]}
+            return Reply(200, answer)
 
 
 def _decoded(text: str) -> Json:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 from conformance.reference.documents import members
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.model import Json, JsonObject
 
 _AMOUNTS = ("price", "total")
@@ -35,6 +37,16 @@ def arranged(known: JsonObject, kind: str) -> list[JsonObject]:
         each | {"sent": {key: other.get(key, value) if type(value) is int else value for key, value in one.items()}}
         for each, one, other in zip(lines, sent, following, strict=True)
     ]
+
+
+def product(sent: Json, rows: Sequence[JsonObject], mistaken_by: str) -> JsonObject:
+    """The product that a line names by any member of it; what was sent where it names none."""
+    line = members(sent)
+    for index, row in enumerate(rows):
+        for key, value in (("sku", "sku"), ("sku", "joined_sku"), ("ean", "ean"), ("id", "id")):
+            if key in line and line[key] == row.get(value):
+                return rows[index - 1] if value == mistaken_by else row
+    return line
 
 
 def _merged(lines: list[JsonObject]) -> list[JsonObject]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from conformance.changes import select
-from conformance.reference.distortions import arranged, crossed, written
+from conformance.reference.distortions import arranged, crossed, product, written
 from conformance.reference.documents import first, members, put, replace
 from conformance.reference.pricing import Pricing
 from conformance.reference.templates import fill
@@ -50,6 +50,7 @@ class Showing:
         )
         self._filters = cast("dict[str, str]", reference.get("filters", {}))
         self._account = account
+        self._products = cast("list[JsonObject]", account.get("products") or [])
         self._keys = provider.main.order.key if provider.main.order else ()
         self._requests = self._earlier = earlier
 
@@ -95,6 +96,7 @@ class Showing:
         created = times[0].strftime(self._time)
         for each in cast("list[JsonObject]", lines["lines"]):
             each["status"] = status
+            each["product"] = product(each["sent"], self._products, self._how.mistaken_by)
             for unit in cast("list[JsonObject]", each.get("units", [])):
                 unit["status"] = status
                 if status != self._start:

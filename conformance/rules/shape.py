@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance import schemas
 from conformance.changes import select
 from conformance.rules.registry import Breach, Context, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.model import Json
+    from conformance.model import Json, JsonObject
 
 
 @rule("not-empty")
@@ -52,6 +53,15 @@ def one_among(order: Json, _context: Context, *, at: str, values: list[Json]) ->
     for pointer, value in select(order, at):
         if value not in values:
             yield Breach(pointer, f"is not one of {', '.join(map(str, values))}")
+
+
+@rule("fits")
+def fits(order: Json, _context: Context, *, at: str, schema: JsonObject, message: str) -> Iterator[Breach]:
+    """A value satisfies a JSON Schema."""
+    known = schemas.validator(schema)
+    for pointer, value in select(order, at):
+        if not known.accepts(value):
+            yield Breach(pointer, message)
 
 
 def _known(context: Context, value: Json, facts: list[str]) -> bool:

@@ -76,7 +76,9 @@ def _sites(case: Case, whole: Whole, answer: str) -> list[AnswerSite]:
 
 def _not_json(exchange: Exchange, media: str) -> Finding | None:
     kind = exchange.response.header("content-type").partition(";")[0].strip().lower() if exchange.response else ""
-    if media == "json" and kind != "application/json" and not kind.endswith("+json"):
+    # Where a page names the type itself, others of JSON are not it.
+    other = kind != "application/json" and not (media == "json" and kind.endswith("+json"))
+    if media != "silent" and other:
         return Finding("media type of the answer", "application/json", describe(exchange))
     try:
         bodies.read(exchange.response.body if exchange.response else b"")

@@ -65,6 +65,8 @@ def numbers(_case: Case, whole: Whole) -> Iterator[Found]:
         for name, entry in told.items() if isinstance(told, dict) else ():
             for path in outcome.ids if outcome else ():
                 for _, value in changes.select(entry, path):
+                    if not _is_number(value):
+                        continue
                     here = (record.exchange.id, name)
                     if seen.setdefault(str(value), here) != here:
                         yield (
@@ -73,6 +75,11 @@ def numbers(_case: Case, whole: Whole) -> Iterator[Found]:
                         )
     if not seen:
         raise Untold("no answer names an order's number")
+
+
+def _is_number(value: Json) -> bool:
+    """Whether a value is a number, as JSON or as text: null and other words stand where there is none."""
+    return str(value).isdecimal() if isinstance(value, str) else type(value) is int
 
 
 def lines(_case: Case, whole: Whole) -> Iterator[Found]:
