@@ -135,6 +135,8 @@ class Behaviour:
     list_empty: bool = False
     no_paging: bool = False
     page_size_ignored: bool = False
+    # The next page begins one order too late.
+    pages_skip: bool = False
     page_default: int = 0
     first_page: int = 1
     codes_missing: bool = False
