@@ -45,13 +45,15 @@ def listed(_case: Case, whole: Whole) -> Iterator[Found]:
     shown = whole.listed
     if shown is None:
         raise Untold(whole.not_listed())
+    if not shown and any(True for _ in _sure(whole)) and not any(whole.alone.values()):
+        raise Untold(whole.nothing_readable())
     behind = [(key, entry) for key, entry in _sure(whole) if key not in shown and whole.alone.get(key)]
     if behind and ledger.is_cut_off(whole.provider, whole.records):
         raise Untold("the listing was not read to its end")
     places = {key: at for at, key in enumerate(whole.ledger.accepted)}
     newest = max((places[key] for key in shown if key in places), default=-1)
     late = [key for key, _ in behind if places[key] > newest]
-    if late and shown and len(late) == len(behind):
+    if late and len(late) == len(behind):
         raise Untold("the listing had not caught up when the time was up")
     for key, entry in behind:
         yield Finding("stored order", "listed", f"read by its id, and not listed: {', '.join(key)}"), entry.exchange
