@@ -43,6 +43,11 @@ def illegible(exchange: Exchange) -> str:
     return ""
 
 
+def cut(exchange: Exchange) -> bool:
+    """Whether only the beginning of an answer was kept."""
+    return exchange.response is not None and exchange.response.truncated
+
+
 def answered(exchange: Exchange) -> Json:
     """The JSON body of an answer, not to be changed; None for anything else."""
     return parsed(exchange.response.body) if exchange.response else None

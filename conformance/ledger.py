@@ -13,7 +13,7 @@ from conformance.answers import Answer, classify
 from conformance.model import Expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from conformance.model import Exchange, Json, Record
     from conformance.operations import Operation, ReadBack
@@ -40,11 +40,12 @@ class Ledger:
     ``accepted`` are the orders that ought to be stored, by key; ``refused`` the versions that were turned down.
 
     ``created`` are the vendor's ids of orders that were not deleted again, with their keys.
-    Only orders that carry the run's token are in it.
+    ``ids`` are all ids that the vendor told. Only orders that carry the run's token are in it.
     """
 
     accepted: dict[Key, Entry] = field(default_factory=dict["Key", "Entry"])
     created: dict[str, Key] = field(default_factory=dict["str", "Key"])
+    ids: dict[str, Key] = field(default_factory=dict["str", "Key"])
     refused: dict[Key, list[Entry]] = field(default_factory=lambda: defaultdict[Key, list[Entry]](list))
 
 
@@ -82,7 +83,7 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
     """The ledger of a run."""
     operation = suite.provider.main
     ledger = Ledger()
-    ids: dict[str, Key] = {}
+    ids = ledger.ids
     taken: list[str] = []
     for record in records:
         exchange = record.exchange
@@ -97,7 +98,7 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
             _enter(ledger, suite, record, answer, orders)
             if answer is Answer.ACCEPTED:
                 found = _ids(operation, exchange, orders)
-                ids |= found
+                ids.update(found)
                 ledger.created |= found
         elif exchange.request.method == "DELETE" and answer is Answer.ACCEPTED:
             name = exchange.request.path.rpartition("/")[2]
@@ -175,9 +176,29 @@ def listed(provider: Provider, records: Iterable[Record], token: str) -> dict[Ke
             continue
         if classify(provider.operation(record.exchange.operation), record.exchange) is not Answer.ACCEPTED:
             return None
+        if bodies.cut(record.exchange):
+            # Its beginning proves nothing about what stands behind it.
+            return None
         for order in stored(provider, record.exchange):
             if is_ours(provider.main, order, token):
                 found[key_of(provider.main, order)].append(order)
+    return found
+
+
+def alone(provider: Provider, records: Iterable[Record], ids: Mapping[str, Key]) -> dict[Key, bool]:
+    """Which of our orders were there when they were read by the vendor's id, because the listing lacked them."""
+    form = provider.read_back
+    found: dict[Key, bool] = {}
+    for record in records:
+        key = ids.get(record.exchange.request.path.rpartition("/")[2])
+        if form is None or key is None or record.purpose != "lookup" or record.exchange.operation != form.one:
+            continue
+        answer = classify(provider.operation(form.one), record.exchange)
+        if answer is Answer.REFUSED:
+            found[key] = False
+        elif answer is Answer.ACCEPTED:
+            shown = changes.select(bodies.answered(record.exchange), form.order)
+            found[key] = any(key_of(provider.main, each) == key for _, each in shown)
     return found
 
 

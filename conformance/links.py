@@ -16,7 +16,9 @@ def query(exchange: Exchange, relation: str) -> str:
 
     Only the query is taken: where a request goes is not the endpoint's to say.
     """
-    header = exchange.response.header("link") if exchange.response else ""
+    fields = exchange.response.headers if exchange.response else ()
+    # Several fields of one name are one list (RFC 9110, section 5.3).
+    header = ", ".join(value for name, value in fields if name.lower() == "link")
     # Commas part links, and may stand inside their addresses too.
     for target, attributes in re.findall(r"<([^>]*)>([^<]*)", header):
         relations = re.search(r';\s*rel\s*=\s*"?([^";,]*)', attributes, re.IGNORECASE)

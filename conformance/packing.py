@@ -82,7 +82,8 @@ class Packer:
                 return atoms, attempt, composed
             attempt += "y"
             composed = self.composer.orders(atoms, attempt, self.sender.now())
-        self.sender.run.not_run |= dict.fromkeys(claimed, "not sent: the account has an order under each id tried")
+        why = self.reader.doubt or "the account has an order under each id tried"
+        self.sender.run.not_run |= dict.fromkeys(claimed, f"not sent: {why}")
         atoms = [atom for atom in atoms if atom.id not in claimed]
         return atoms, attempt, self.composer.orders(atoms, attempt, self.sender.now())
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 LIMIT_S = 60.0
 _FIRST_S = 0.05
 _LONGEST_PAUSE_S = 2.0
+_INSTANT_S = 0.001
 # Once something did not come about within the limit, the next such thing is waited for no longer than this.
 _LEAST_S = 5.0
 _FACTOR = 10
@@ -70,11 +71,16 @@ class Waiting:
 
     def once_more(self) -> bool:
         """Pause before another try; False when the time is up."""
-        if self.waited() + self._pause > self.bound:
+        if not self.left():
             return False
-        self.patience.pause(self._pause)
+        # The last try comes when the time is up: what shows until then has come in time.
+        self.patience.pause(min(self._pause, self.bound - self.waited()))
         self._pause = min(self._pause * 1.5, _LONGEST_PAUSE_S)
         return True
+
+    def left(self) -> bool:
+        """Whether there is time for another try after this one."""
+        return self.bound - self.waited() >= _INSTANT_S
 
     def waited(self) -> float:
         """Seconds since the beginning."""

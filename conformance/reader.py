@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance import changes, ledger
+from conformance import bodies, changes, ledger
 from conformance.answers import Answer, classify
 from conformance.sender import in_flight
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.batches import Composed, Composer
+    from conformance.ledger import Entry
     from conformance.model import Exchange, Json, Record
     from conformance.sender import Sender
     from conformance.suite import Suite
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 _MAX_PAGES = 1000
 # Orders of others may stand among ours, and before them where a listing has another order than was asked for.
 _MAX_FOREIGN_PAGES = 5
+_AT_ONCE_S = 0.5
+# So many of the orders that a listing lacks tell whether they are lost.
+_MOST_ASKED = 20
 
 
 class Reader:
@@ -70,14 +76,62 @@ class Reader:
         return self._finding(order) if form.find and not form.one else None
 
     def sweep(self) -> None:
-        """List what is stored once everything ought to be; again while accepted orders are missing."""
-        if self._form is None:
+        """
+        List what is stored once everything ought to be; again while accepted orders are missing.
+
+        Only the last listing is kept. Until the newest order that is missing can be looked up, no other one is made,
+        and each after twice the time of the one before.
+        """
+        form = self._form
+        if form is None:
             return
         patience = self._sender.patience
         patience.settle()
         waiting = patience.tries(patience.bound())
-        while not self._complete() and waiting.once_more():
-            pass
+        pages, missing = self._listing()
+        listed_at = 0.0
+        try:
+            while missing and waiting.once_more():
+                if waiting.left() and (waiting.waited() < 2 * listed_at or not self._shows(missing[-1])):
+                    continue
+                listed_at = waiting.waited()
+                pages, missing = self._listing()
+            if not missing and listed_at >= _AT_ONCE_S:
+                # What comes late may be something that was refused.
+                patience.saw(listed_at)
+                patience.pause(listed_at)
+                pages, missing = self._listing()
+        finally:
+            self._sender.keep(pages)
+        self._ask_for([each for each in missing if not self._is_in(each, pages)])
+
+    def _shows(self, entry: Entry) -> bool:
+        """Whether an order that was missing can be looked up now, as it was sent."""
+        if self._form is None or not self._form.find:
+            return True
+        record = self._sender.send(self._finding(entry.order), "lookup", self._sender.next_unit())
+        return self._is_in(entry, [record], as_sent=True)
+
+    def _is_in(self, entry: Entry, records: Sequence[Record], *, as_sent: bool = False) -> bool:
+        key = ledger.key_of(self._provider.main, entry.order)
+        return any(
+            ledger.key_of(self._provider.main, each) == key
+            and not (as_sent and ledger.differences(self._provider, entry.order, each))
+            for record in records
+            for each in ledger.stored(self._provider, record.exchange)
+        )
+
+    def _ask_for(self, missing: Sequence[Entry]) -> None:
+        """Read some of the orders by the vendor's id that the listing lacks: lost they are only if they are not there."""
+        form = self._form
+        if form is None or not form.one or not missing:
+            return
+        main, written = self._provider.main, ledger.write(self._suite, self._sender.run.records, self._token)
+        names = {key: name for name, key in written.created.items()}
+        known = [names[key] for each in missing if (key := ledger.key_of(main, each.order)) in names]
+        operation = self._provider.operation(form.one)
+        for name in known[:: -(-len(known) // _MOST_ASKED) or 1]:
+            self._sender.send_and_keep(self._composer.read(operation, {"id": name}), "lookup")
 
     def clean_up(self) -> None:
         """Delete the stored orders that this run created, and nothing else."""
@@ -117,25 +171,44 @@ class Reader:
         if self._first is None:
             return False
         if self._believed is None:
-            self._believed = self._found(self._first) == 1
+            self._believed = self._is_found(self._first)
         free = self._believed and self._found(order) == 0
         if free:
             self._unmarked.append(order)
         return free
 
+    def _is_found(self, order: Json) -> bool:
+        """Whether the listing comes to find one order by its key: lists may lag behind other readings."""
+        patience = self._sender.patience
+        started = patience.ticks()
+        once = partial(self._count, order)
+        record = self._sender.send_and_keep(self._finding(order), "lookup", until=lambda each: once(each) != 0)
+        found = once(record.exchange) == 1
+        if found and record.earlier:
+            patience.saw(patience.ticks() - started)
+        return found
+
+    @property
+    def doubt(self) -> str:
+        """Why nobody knows which keys are free; empty where it is known."""
+        if self._first is None:
+            return "the first order never became readable"
+        return "" if self._believed is not False else "the listing does not find an order that is stored"
+
     def _found(self, order: Json) -> int:
         """How many orders the listing finds by the key of one; -1 where its answer cannot be believed."""
+        return self._count(order, self._look_up(order).exchange)
+
+    def _count(self, order: Json, exchange: Exchange) -> int:
         main = self._provider.main
 
         def key(each: Json) -> list[str]:
             # Whether letter case matters to the endpoint is not for this to find out.
             return [part.casefold() for part in ledger.key_of(main, each)]
 
-        record = self._look_up(order)
-        found = ledger.stored(self._provider, record.exchange)
-        if not self._accepted(record.exchange) or any(key(each) != key(order) for each in found):
-            return -1
-        return len(found)
+        found = ledger.stored(self._provider, exchange)
+        believed = self._accepted(exchange) and not bodies.cut(exchange)
+        return len(found) if believed and all(key(each) == key(order) for each in found) else -1
 
     def _look_up(self, order: Json) -> Record:
         return self._sender.send_and_keep(self._finding(order), "lookup")
@@ -146,30 +219,35 @@ class Reader:
         query = {name: next((value for _, value in changes.select(order, path)), None) for name, path in find}
         return self._composer.read(self._provider.operation(self._form.list), {}, query)
 
-    def _complete(self) -> bool:
-        """One sweep; whether it shows every order that must be there (or cannot show more)."""
+    def _listing(self) -> tuple[list[Record], list[Entry]]:
+        """One listing to its end, and the accepted orders that it does not show as they were sent, oldest first."""
         assert self._form is not None
         run = self._sender.run
         written = ledger.write(self._suite, run.records, self._token).accepted
         sure = {key: entry for key, entry in written.items() if entry.sure}
-        expected = len(sure)
         operation = self._provider.operation(self._form.list)
         query, ours, foreign = self._form.query, 0, 0
+        pages: list[Record] = []
         self._round += 1
+        self._sender.begin_listing()
         for _ in range(_MAX_PAGES):
-            record = self._sender.send_and_keep(self._composer.read(operation, {}, query), "sweep", self._round)
-            page = ledger.stored(self._provider, record.exchange)
+            composed = self._composer.read(operation, {}, query)
+            pages.append(self._sender.send(composed, "sweep", self._sender.next_unit(), self._round))
+            page = ledger.stored(self._provider, pages[-1].exchange)
             mine = sum(ledger.is_ours(self._provider.main, each, self._token) for each in page)
             ours += mine
             foreign = 0 if mine else foreign + 1
-            query = ledger.further(self._form, record.exchange, page)
-            if not query or (foreign > _MAX_FOREIGN_PAGES and ours >= expected):
+            query = ledger.further(self._form, pages[-1].exchange, page)
+            if not query or (foreign > _MAX_FOREIGN_PAGES and ours >= len(sure)):
                 break
-        listed = ledger.listed(self._provider, run.records, self._token)
-        return listed is None or all(
-            any(not ledger.differences(self._provider, entry.order, each) for each in listed.get(key, ()))
+        listed = ledger.listed(self._provider, pages, self._token)
+        if listed is None:
+            return pages, []
+        return pages, [
+            entry
             for key, entry in sure.items()
-        )
+            if all(ledger.differences(self._provider, entry.order, each) for each in listed.get(key, ()))
+        ]
 
     def _accepted(self, exchange: Exchange) -> bool:
         return classify(self._provider.operation(exchange.operation), exchange) is Answer.ACCEPTED

@@ -64,6 +64,33 @@ def _forms(value: str) -> tuple[str, ...]:
     return tuple(sorted(forms, key=lambda each: (-len(each), each)))
 
 
+# Escapes of JSON that are no number; more than one backslash where JSON stands in a text of JSON.
+_SHORT_ESCAPES = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+_ESCAPE = re.compile(r"\\+(?:u[0-9A-Fa-f]{4}|/)")
+
+
+@lru_cache(maxsize=256)
+def _escaped(value: str) -> re.Pattern[str]:
+    """A secret in JSON, whichever of its characters are escaped and however."""
+    return re.compile("".join(map(_character, value)))
+
+
+def _character(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    number = "".join(rf"\\+u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4))
+    if character in _SHORT_ESCAPES:
+        return rf"(?:{re.escape(character)}|\\+{_SHORT_ESCAPES[character]}|{number})"
+    if character == "\\":
+        return rf"(?:{number}|\\+)"
+    slash = r"\\*" if character in '"/' else ""
+    return rf"(?:{slash}{re.escape(character)}|{number})"
+
+
+def unescaped(value: str, placeholder: str, text: str) -> str:
+    """``text`` without a secret that stands there in JSON that escapes more than it must."""
+    return _escaped(value).sub(lambda _: placeholder, text) if _ESCAPE.search(text) else text
+
+
 class Vault:
     """
     The secrets of a run, by placeholder name.
@@ -100,10 +127,15 @@ class Vault:
 
     def forms(self) -> Iterator[tuple[str, str]]:
         """Every form that a secret of this run could be written in, with the name of its placeholder."""
+        for name, value in self.secrets():
+            for form in _forms(value):
+                yield name, form
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """Every secret of this run that is long enough to be told, behind the name of its placeholder."""
         for name, value in [*self._values.items(), *((name, value) for value, name in self._old)]:
             if len(value) >= _SHORTEST:
-                for form in _forms(value):
-                    yield name, form
+                yield name, value
 
     def fill(self, text: str, quote: Callable[[str], str] = str) -> str:
         """``text`` with placeholders of known names replaced; unknown ones stay."""
@@ -142,6 +174,7 @@ class Vault:
             if len(value) >= _SHORTEST:
                 for form in _forms(value):
                     text = text.replace(form, f"{{{{{name}}}}}")
+                text = unescaped(value, f"{{{{{name}}}}}", text)
         if self._loose and self._loose.search(text):
             text = self._without_members(text)
         return _TOKEN_MEMBERS.sub(r'\1"{{access_token}}"', text)

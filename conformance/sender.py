@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from conformance import ledger, refusals
 from conformance.answers import Answer, classify, fates
@@ -71,6 +71,15 @@ class Run:
     interrupted: bool = False
     # Cases for which the budget had no room, with the reason.
     left_out: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A transport that has room for so much of all answers only."""
+
+    def begin_listing(self) -> None:
+        """Make room for a whole listing; the answers to the one before are not kept."""
+        ...
 
 
 class Sender:
@@ -211,6 +220,11 @@ class Sender:
         if until is not None:
             return exchange.response is not None and not until(exchange)
         return refusals.is_temporary(self._suite.provider.operation(exchange.operation), exchange)
+
+    def begin_listing(self) -> None:
+        """Make room for the answers to a whole listing."""
+        if isinstance(self._transport, Bounded):
+            self._transport.begin_listing()
 
     def keep(self, records: list[Record]) -> None:
         """Keep records, in the order of the plan."""

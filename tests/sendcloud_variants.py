@@ -344,7 +344,53 @@ class Paged(Around):
         return await super().answer(call)
 
 
+class SplitLinks(Paged):
+    """Has a Link field of its own for each page, the one before first."""
+
+    def reading(self, call, said):
+        before = (b"link", b'</api/v3/orders?page_size=25&cursor=none>; rel="prev"')
+        return replace(said, headers=[before, *said.headers]) if call.is_list else said
+
+
+class AsciiJson(Around):
+    """Escapes what is beyond ASCII, as the usual writers of Python and PHP do."""
+
+    def changed(self, call, said):
+        return said if said.json is None else said.saying(said.json)
+
+
+class LateList(Around):
+    """Lists an order some seconds after it can be read by its id."""
+
+    def __init__(self, inner, clock, lag):
+        super().__init__(inner)
+        self.clock, self.lag = clock, lag
+        self.since = {}
+        self.listed_at = []
+
+    def success(self, said):
+        for entry in said.json["data"]:
+            self.since.setdefault(str(entry["id"]), self.clock.monotonic())
+        return said
+
+    def reading(self, call, said):
+        if not call.is_list:
+            return said
+        if b"page_size=200" in call.scope["query_string"] and b"cursor" not in call.scope["query_string"]:
+            self.listed_at.append(self.clock.monotonic())
+        late = self.clock.monotonic() - self.lag
+        return said.saying({"data": [each for each in said.json["data"] if self.since[str(each["id"])] <= late]})
+
+
 # Endpoints that break one promise
+
+
+class SkipsBetweenPages(Around):
+    """The first order of every further page is nowhere in the list (SC-288)."""
+
+    def reading(self, call, said):
+        further = call.is_list and b"cursor" in call.scope["query_string"]
+        return said.saying({"data": said.json["data"][1:]}) if further else said
 
 
 class KeepsSiblings(Around):

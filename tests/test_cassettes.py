@@ -588,6 +588,23 @@ def test_personal_members_are_kept_only_where_we_sent_them():
     ]  # fmt: skip
 
 
+def test_what_we_sent_is_known_again_however_json_escapes_it():
+    """Python and PHP escape letters beyond ASCII, PHP the slash; a quote may end a text."""
+    name = 'Zoë/Ānn "Jo"'
+    sent = record(json.dumps({"name": name}, ensure_ascii=False).encode())
+    plain = {"name": name}
+    answers = [
+        json.dumps(plain).encode(),
+        json.dumps(plain).replace("/", "\\/").encode(),
+        json.dumps(plain, ensure_ascii=False).encode(),
+    ]
+    for answer in answers:
+        [_, back] = hidden(sent, record(answer=answer), personal_members=("name",))
+        assert json.loads(back.exchange.response.body) == plain
+    [_, other] = hidden(sent, record(answer=b'{"name":"Zo\\u00eb"}'), personal_members=("name",))
+    assert json.loads(other.exchange.response.body) == {"name": "{{personal-1}}"}
+
+
 def test_what_is_no_secret_stays_the_same_object():
     one = record(
         b"{}", b'{"token": "{{access_token}}", "text": "Basic authentication is needed"}', headers=(("etag", "x"),)

@@ -50,6 +50,11 @@ ECHOES = {
     "plain": str,
     "json": json.dumps,
     "json-utf-8": lambda text: json.dumps(text, ensure_ascii=False),
+    "json-all-escaped": lambda text: '"' + "".join(
+        f"\\u{text.encode('utf-16-be').hex()[at : at + 4].upper()}" for at in range(0, len(text.encode("utf-16-be")) * 2, 4)
+    ) + '"',
+    "json-of-go": lambda text: json.dumps(text).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003E"),
+    "json-in-json": lambda text: json.dumps(json.dumps(text)[1:-1]),
     "json-of-php": lambda text: json.dumps(text).replace("/", "\\/"),
     "html": html.escape,
     "html-text": lambda text: html.escape(text, quote=False),

@@ -31,6 +31,7 @@ from harness import (
 from harness import run as run_any
 
 from conformance import suite as suites
+from conformance.judge import judge
 from conformance.model import Request
 from conformance.patience import Patience
 from conformance.reference import reading, shelf
@@ -359,6 +360,73 @@ def test_an_endpoint_that_never_shows_an_order_proves_nothing_about_storage():
     assert done.judgements["SC-284/accepted.stored"].verdict == "inconclusive"
     # All that needs no reading is judged all the same.
     assert verdicts(done)["SC-266/answer.refusal-status"] == "conformant"
+
+
+@pytest.mark.parametrize("lag", [3, 8, 20])
+def test_a_list_that_lags_is_waited_for_and_kept_once(lag):
+    """What is missing is looked up, not all listed again and again; a lookup of the first order is waited for, too."""
+    clock, lists = variants.Clock(), []
+
+    def around(app):
+        lists.append(variants.LateList(app, clock, lag))
+        return lists[0]
+
+    done = run(around, patience=clock.patience, clean_up=True)
+    conforms(done)
+    assert len({each.step for each in done.records if each.purpose == "sweep"}) == 1
+    assert done.left == []
+    in_the_end = [each for each in lists[0].listed_at if each >= lists[0].listed_at[-1] - 6 * lag]
+    assert len(in_the_end) < 12
+    assert clock.monotonic() < 15 * lag
+
+
+def test_a_list_that_never_catches_up_is_not_called_a_loss():
+    """Older orders are listed and the newest are not: they can be read by their ids, so time is all they lack."""
+    clock = variants.Clock()
+    chosen = [*cases("SC-284", "SC-024", "SC-263"), "SC-288/stored.listed"]
+    done = run(lambda app: variants.LateList(app, clock, 40), patience=lambda: clock.patience(30.0), selected=chosen)
+    assert {name: each for name, each in unhappy(done).items() if each[0] != "inconclusive"} == {}
+
+
+def test_where_no_lookup_finds_an_order_no_name_is_called_taken():
+    clock = variants.Clock()
+    chosen = _about_short_ids()
+    done = run(lambda app: variants.LateList(app, clock, 500), patience=lambda: clock.patience(5.0), selected=chosen)
+    reasons = {each for each in done.not_run.values() if each.startswith("not sent")}
+    assert reasons == {"not sent: the listing does not find an order that is stored"}
+
+
+def test_an_order_that_only_the_list_lacks_is_not_lost():
+    """It is read by its id before anything is said of it."""
+    done = run(variants.SkipsBetweenPages, clean_up=True)
+    assert overall(done) == "nonconformant"
+    assert {name for name, each in unhappy(done).items() if each[0] == "violation"} == {"SC-288/stored.listed"}
+
+
+@pytest.mark.parametrize("variant", [variants.SplitLinks, variants.AsciiJson])
+def test_further_ways_to_say_the_same_conform(variant):
+    inside = endpoint()
+    done = run(variant, inside=inside, selected=cases(areas=ABOUT_BATCHES), clean_up=True)
+    assert unhappy(done) == {}
+    assert [each for each in inside.stored() if TOKEN in each["order_id"]] == []
+
+
+def test_a_listing_that_was_cut_off_proves_nothing():
+    """Its beginning is no list in which orders are missing."""
+    done = healthy()
+
+    def cut(record):
+        response = record.exchange.response
+        short = replace(response, body=response.body[:1024], truncated=True)
+        return replace(record, exchange=replace(record.exchange, response=short))
+
+    records = [cut(each) if each.purpose == "sweep" else each for each in done.records]
+    judged = judge(done.suite, records, done.not_run, done.settings.token)
+    found = {name: each for name, each in judged.items() if each.verdict != done.judgements[name].verdict}
+    assert {"SC-284/accepted.stored", "SC-288/stored.listed"} <= set(found)
+    assert {(str(each.verdict), each.reason) for each in found.values()} == {
+        ("inconclusive", "the stored orders could not be listed: a page is longer than is read")
+    }
 
 
 def test_waiting_for_an_endpoint_that_shows_nothing_ends():

@@ -535,6 +535,18 @@ def test_a_body_that_unpacks_to_more_than_the_limit_is_bounded(connect):
     assert (len(response.body), response.truncated) == (KEPT_OF_LONG, True)
 
 
+def test_a_listing_has_room_whatever_was_answered_before(connect):
+    """Each listing has its own room, since the one before is not kept."""
+    page = b"x" * MAX_BODY
+    with serving(answered(body=page)) as server:
+        carrier = connect(server.url)
+        while not send(carrier).response.truncated:
+            pass
+        for _ in range(3):
+            carrier.begin_listing()
+            assert send(carrier).response.body == page
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 def test_a_redirect_is_an_answer_and_not_followed(connect, status):
     """Neither orders nor credentials go where the user did not send them."""

@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conformance.scrub import unescaped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -65,8 +67,10 @@ class Redactor:
     def _learn(self, record: Record) -> None:
         """What we sent ourselves is made up, and is compared with what is read back."""
         if self._personal:
+            # An answer may escape what we did not.
             self._ours.update(
-                found.decode("utf-8", "replace") for found in _TEXTS.findall(record.exchange.request.body or b"")
+                _unescaped(found.decode("utf-8", "replace"))
+                for found in _TEXTS.findall(record.exchange.request.body or b"")
             )
 
     def _record(self, record: Record) -> Record:
@@ -128,6 +132,7 @@ class Redactor:
         for secret, placeholder in self._tell:
             if secret in text:
                 text = text.replace(secret, placeholder)
+            text = unescaped(secret, placeholder, text)
         return text
 
     def _in_place(self, found: re.Match[str]) -> str:
@@ -139,8 +144,8 @@ class Redactor:
         return f'"{found[1]}"{found[2]}"{self._hide(found[3])}"'
 
     def _person(self, found: re.Match[str]) -> str:
-        value = found[3].strip('"')
-        if not value or value in self._ours or _HIDDEN.fullmatch(value):
+        value = found[3][1:-1] if found[3].startswith('"') else found[3]
+        if not value or _unescaped(value) in self._ours or _HIDDEN.fullmatch(value):
             return found[0]
         return f'"{found[1]}"{found[2]}"{self._placeholder("personal", value)}"'
 
@@ -164,6 +169,8 @@ class Redactor:
 
 
 def _unescaped(value: str) -> str:
+    if "\\" not in value:
+        return value
     try:
         return str(json.loads(f'"{value}"'))
     except ValueError:
@@ -176,6 +183,10 @@ def leak(texts: Iterable[tuple[str, bytes]], vault: Vault) -> tuple[str, str] | 
     for file, content in texts:
         for name, form in wanted:
             if form in content:
+                return file, name
+        text = content.decode("utf-8", "surrogateescape")
+        for name, value in vault.secrets():
+            if unescaped(value, "", text) != text:
                 return file, name
         if found := _BARE.search(content):
             return file, f"the value of {found[1].decode().lower()}"

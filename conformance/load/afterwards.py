@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from conformance import changes, ledger, standing
+from conformance import bodies, changes, ledger, standing
 from conformance.answers import Answer, classify, describe
 from conformance.batches import Composer
 from conformance.ledger import Entry, Key, Ledger
 from conformance.load.bench import ANSWERS, STORED
 from conformance.load.payloads import RACES, mark_of
 from conformance.model import Level, Record
+from conformance.sender import Bounded
 from conformance.standing.whole import Untold
 
 if TYPE_CHECKING:
@@ -204,8 +205,14 @@ class Reading:
         for _ in range(_MOST_PAGES):
             request = self._composer.read(operation, {}, query).request
             self._count += 1
+            if isinstance(self._transport, Bounded):
+                # Of a page that was read only our orders are kept.
+                self._transport.begin_listing()
             exchange = self._transport.send(request, operation.id, f"sweep-{self._count}", datetime.now(UTC))
             found.last = exchange
+            if bodies.cut(exchange):
+                found.why = "the stored orders could not be listed: a page is longer than is read"
+                return found
             if classify(operation, exchange) is not Answer.ACCEPTED:
                 found.why = f"the stored orders could not be listed: {describe(exchange)}"
                 return found

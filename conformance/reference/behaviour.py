@@ -160,6 +160,8 @@ class Behaviour:
     newest_only: bool = False
     # Lists show so many lines of an order (0: all).
     lines_listed: int = 0
+    # The next page begins one order too late.
+    pages_skip: bool = False
     page_default: int = 0
     first_page: int = 1
     codes_missing: bool = False

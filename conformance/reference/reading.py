@@ -76,7 +76,7 @@ class Reading:
         shown = [] if self._behaviour.list_empty else found[:size]
         headers: tuple[tuple[str, str], ...] = ()
         if len(found) > size and not self._behaviour.no_paging and "cursor" in self._page:
-            more = {**query, self._page["cursor"]: _cursor(found[size - 1].id)}
+            more = {**query, self._page["cursor"]: _cursor(found[size - (not self._behaviour.pages_skip)].id)}
             headers = (("link", f'<{url}?{urlencode(more)}>; rel="next"'),)
         return Reply(200, nested(self._form.entries, [self._shown(each) for each in shown]), headers)
 

@@ -38,6 +38,7 @@ CHECKS: dict[str, Callable[[Case, Whole], Iterator[Found]]] = {
     "same-ids": answers.same_ids,
     "new-ids": answers.new_ids,
     "stored": storage.stored,
+    "listed": storage.listed,
     "stored-as-sent": storage.as_sent,
     "one-a-key": storage.one_a_key,
     "nothing-of-refused-batches": storage.nothing_refused,

@@ -108,6 +108,11 @@ class Whole:
         return ledger.listed(self.provider, self.records, self.token)
 
     @cached_property
+    def alone(self) -> dict[Key, bool]:
+        """Which of the accepted orders that the final sweep lacks could be read by themselves."""
+        return ledger.alone(self.provider, self.records, self.ledger.ids)
+
+    @cached_property
     def readable(self) -> bool:
         """Whether anything accepted became readable at all."""
         form = self.provider.read_back
@@ -125,8 +130,17 @@ class Whole:
             for each in read
         )
 
+    def not_listed(self) -> str:
+        """Why there is no listing of what is stored."""
+        sweeps = [each for each in self.records if each.purpose == "sweep"]
+        if any(bodies.cut(each.exchange) for each in sweeps):
+            return "the stored orders could not be listed: a page is longer than is read"
+        return "the stored orders could not be listed"
+
     def nothing_readable(self) -> str:
         """Why nothing can be said about storage."""
+        if self.listed is not None and any(self.alone.values()):
+            return "nothing that was accepted is listed"
         return "nothing that was accepted became readable"
 
     def sent_for(self, name: str) -> str:

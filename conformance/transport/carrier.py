@@ -13,7 +13,7 @@ from conformance.model import Exchange, Request, Response, Trouble
 from conformance.pace import Pace
 from conformance.transport import proxies, tokens
 from conformance.transport.failures import LostError
-from conformance.transport.room import Room
+from conformance.transport.room import LISTING, Room
 from conformance.transport.throttle import retry_after
 from conformance.transport.tls import Files
 from conformance.transport.wire import Wire
@@ -112,6 +112,10 @@ class HttpTransport:
             return False
         self._base = self._bases.pop(0)
         return True
+
+    def begin_listing(self) -> None:
+        """Give the answers from now on a room of their own: a listing, of which the one before is not kept."""
+        self._room = Room(LISTING)
 
     @property
     def endpoint(self) -> str:

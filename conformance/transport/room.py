@@ -9,6 +9,8 @@ KEPT_OF_LONG = 1 << 10
 # So much may the bodies of a run take together: several times what they take where nothing is wrong. A report holds
 # each of them again, as text.
 _ROOM = 8 << 20
+# A listing of what is stored is read in the end, when the run may have filled its room.
+LISTING = 16 << 20
 
 
 class Room:
