@@ -155,6 +155,7 @@ class Reader:
         expected = len(sure)
         operation = self._provider.operation(self._form.list)
         query, ours, foreign = self._form.query, 0, 0
+        before: list[Json] = []
         self._round += 1
         for _ in range(_MAX_PAGES):
             record = self._sender.send_and_keep(self._composer.read(operation, {}, query), "sweep", self._round)
@@ -163,8 +164,10 @@ class Reader:
             ours += mine
             foreign = 0 if mine else foreign + 1
             query = ledger.further(self._form, record.exchange, page)
-            if not query or (foreign > _MAX_FOREIGN_PAGES and ours >= expected):
+            # A link that leads back to its own page would be followed for ever.
+            if not query or (page and page == before) or (foreign > _MAX_FOREIGN_PAGES and ours >= expected):
                 break
+            before = page
         listed = ledger.listed(self._provider, run.records, self._token)
         return listed is None or all(
             any(not ledger.differences(self._provider, entry.order, each) for each in listed.get(key, ()))

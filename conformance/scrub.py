@@ -17,6 +17,8 @@ _PLACEHOLDER = re.compile(r"\{\{([a-z_]+(?::[a-z_]+)?)\}\}")
 HIDDEN = "{{hidden}}"
 # The password of cases about wrong ones.
 WRONG = "wrong"
+# Ends the name of a secret that is meant with its letters in the other case.
+OTHER_CASE = "_in_other_case"
 # Members that hold tokens, whoever sends them.
 _TOKEN_MEMBERS = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*)"(?:[^"\\]|\\.)+"')
 # Replacing shorter texts would tear ordinary words apart; no credential is that short.
@@ -82,6 +84,13 @@ class Vault:
     def _value(self, name: str) -> str:
         user, colon, password = name.partition(":")
         known = {WRONG: "not-the-secret", **self._values}
+        if (genuine := password.removesuffix(OTHER_CASE)) != password and genuine in known:
+            # For who compares secrets without regard to letter case; one without letters is merely another one.
+            swapped = known[genuine].swapcase()
+            known[password] = swapped if swapped != known[genuine] else f"{swapped}x"
+            if self._values.get(password) != known[password]:
+                # Nobody who repeats it should give the genuine one away.
+                self.put(password, known[password])
         if colon and user in known and password in known:
             pair = base64.b64encode(f"{known[user]}:{known[password]}".encode()).decode()
             if self._values.get(name) != pair:

@@ -36,6 +36,10 @@ class Behaviour:
     # A key that merely begins as it should.
     key_begins: bool = False
     secret_unchecked: bool = False
+    secret_any_case: bool = False
+    # Operations that anybody may call; tokens for whoever asks.
+    open_operations: tuple[str, ...] = ()
+    client_unchecked: bool = False
     # A scheme of the authorization header, in small letters, that is not served.
     scheme_refused: str = ""
     token_answer: dict[str, Json] = field(default_factory=dict["str", "Json"])
@@ -132,8 +136,14 @@ class Behaviour:
     # Reading back.
     unreadable_by_id: bool = False
     filters_ignored: bool = False
+    # A filter of several that is not looked at; filters that mind letter case.
+    filter_ignored: str = ""
+    filters_mind_case: bool = False
     list_empty: bool = False
     no_paging: bool = False
+    # The link to the next page leads to the page it stands on; lists begin with the oldest order unless asked otherwise.
+    next_is_same: bool = False
+    oldest_first: bool = False
     page_size_ignored: bool = False
     page_default: int = 0
     first_page: int = 1
