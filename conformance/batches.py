@@ -118,6 +118,9 @@ class Composer:
                 request, altered = _changed_request(composed.request, step.change, bare)
                 return replace(composed, request=request, changes={case.id: altered}, change_of="request")
             body = values.fill(step.body, bare) if step.body is not None else operation.body
+            if step.scope == "request":
+                request, altered = _changed_request(self._request(operation, body), step.change, bare)
+                return Composed(operation.id, request, (), (), case.id, {case.id: altered}, "request")
             return self._about_body(case, step, operation, body, bare)
         made: list[Json] = []
         change: Operations = ()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from conformance.reference.store import Store, Stored
 
 _CURSOR = "after:"
+# Above every id.
+_HIGHEST = 10**17
 
 
 class Reading:
@@ -81,7 +83,7 @@ class Reading:
         if len(found) > size and not self._behaviour.no_paging and "cursor" in self._page:
             more = {**query, self._page["cursor"]: _cursor(found[size - 1].id)}
             if self._behaviour.next_is_same:
-                more = dict(query)
+                more[self._page["cursor"]] = cursor or _cursor(_HIGHEST if falling else 0)
             headers = (("link", f'<{url}?{urlencode(more)}>; rel="next"'),)
         return Reply(200, nested(self._form.entries, [self._shown(each) for each in shown]), headers)
 
