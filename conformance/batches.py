@@ -109,17 +109,9 @@ class Composer:
         step = case.steps[index]
         operation = self._provider.operation(step.operation or case.operation)
         if operation.order is None:
-            bare = replace(self._maker.make(PLAIN, case.id, now)[1], past=past)
-            if operation.body is None and step.body is None:
-                path = {name: values.fill(value, bare) for name, value in step.path}
-                query = {name: values.fill(value, bare) for name, value in step.query}
-                composed = replace(self.read(operation, path, query), case=case.id)
-                if step.scope != "request" or not step.change:
-                    return composed
-                request, altered = _changed_request(composed.request, step.change, bare)
-                return replace(composed, request=request, changes={case.id: altered}, change_of="request")
-            body = values.fill(step.body, bare) if step.body is not None else operation.body
-            return self._about_body(case, step, operation, body, bare)
+            return self._without_orders(
+                case, step, operation, replace(self._maker.make(PLAIN, case.id, now)[1], past=past)
+            )
         made: list[Json] = []
         change: Operations = ()
         scope: Scope | None = None
@@ -152,6 +144,22 @@ class Composer:
             change = ({"op": "add", "path": envelope.place(operation, len(made) - 1), "value": made[-1]},)
         atoms = tuple(case.id if word.endswith("changed") else "" for word in slots)
         return Composed(operation.id, request, orders, atoms, case.id, {case.id: change} if change else {})
+
+    def _without_orders(self, case: Case, step: Step, operation: Operation, bare: Scope) -> Composed:
+        """The request of a step that is not about orders: one that reads, deletes, or asks for a token."""
+        if operation.body is None and step.body is None:
+            path = {name: values.fill(value, bare) for name, value in step.path}
+            query = {name: values.fill(value, bare) for name, value in step.query}
+            composed = replace(self.read(operation, path, query), case=case.id)
+        else:
+            body = values.fill(step.body, bare) if step.body is not None else operation.body
+            if step.scope != "request":
+                return self._about_body(case, step, operation, body, bare)
+            composed = Composed(operation.id, self._request(operation, body), (), (), case.id)
+        if step.scope != "request" or not step.change:
+            return composed
+        request, altered = _changed_request(composed.request, step.change, bare)
+        return replace(composed, request=request, changes={case.id: altered}, change_of="request")
 
     def read(self, operation: Operation, path: Mapping[str, Json], query: Mapping[str, Json] | str = "") -> Composed:
         """A request without a body: parameters of the path by name, and the query's, or the query as it stands."""

@@ -48,6 +48,16 @@ def cut(exchange: Exchange) -> bool:
     return exchange.response is not None and exchange.response.truncated
 
 
+@lru_cache(maxsize=4096)
+def legible(raw: bytes | None) -> bool:
+    """Whether bytes are JSON at all."""
+    try:
+        read(raw or b"")
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def answered(exchange: Exchange) -> Json:
     """The JSON body of an answer, not to be changed; None for anything else."""
     return parsed(exchange.response.body) if exchange.response else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from conformance import bodies, changes, links, refusals
@@ -24,7 +25,11 @@ _MISSING = "nothing"
 def past(exchanges: Iterable[Exchange]) -> Past:
     """What the exchanges of a case's steps, in their order, sent and were answered."""
     known = list(exchanges)
-    return Past(tuple(bodies.sent(each) for each in known), tuple(bodies.answered(each) for each in known))
+    return Past(
+        tuple(bodies.sent(each) for each in known),
+        tuple(bodies.answered(each) for each in known),
+        tuple(links.query(each, "next") for each in known),
+    )
 
 
 def failures(
@@ -79,6 +84,15 @@ def _same(found: Json, wanted: Json) -> bool:
     return isinstance(found, bool) is isinstance(wanted, bool) and found == wanted
 
 
+def _count(wanted: Json) -> int:
+    """A number of entries: as it stands, or that of a list."""
+    return len(wanted) if isinstance(wanted, list) else int(str(wanted))
+
+
+def _numbers(found: list[Json]) -> list[int]:
+    return [int(str(each)) for each in found] if all(str(each).isdecimal() for each in found) else []
+
+
 _KINDS: dict[str, Callable[[list[Json], Json], bool]] = {
     "is": lambda found, wanted: any(_same(each, wanted) for each in found),
     "is-not": lambda found, wanted: bool(found) and not any(_same(each, wanted) for each in found),
@@ -90,10 +104,13 @@ _KINDS: dict[str, Callable[[list[Json], Json], bool]] = {
         bool(found) and all(any(_same(each, one) for one in _list(wanted)) for each in found)
     ),
     "at-most": lambda found, wanted: any(isinstance(each, list) and len(each) <= int(str(wanted)) for each in found),
+    "at-least": lambda found, wanted: any(isinstance(each, list) and len(each) >= _count(wanted) for each in found),
+    # The ids of an endpoint are numbers, which some show as texts; others cannot be held against an order.
+    "falling": lambda found, _wanted: all(later < earlier for earlier, later in pairwise(_numbers(found))),
     "amount": lambda found, wanted: any(amount(each) is not None and amount(each) == amount(wanted) for each in found),
 }
 _WORDS = {"is": "", "is-not": "not", "reads": "", "count": "so many entries:", "type": "of type", "absent": "nothing",
-    "one-of": "one of", "at-most": "no more entries than", "amount": "an amount of"}  # fmt: skip
+    "one-of": "one of", "at-most": "no more entries than", "at-least": "no fewer entries than", "falling": "the newest first", "amount": "an amount of"}  # fmt: skip
 
 
 def _short(value: Json) -> str:

@@ -90,7 +90,7 @@ class Check:
     What an answer has to show beside its status.
 
     ``kind`` is ``is``, ``is-not``, ``one-of``, ``reads`` (equal as text), ``amount`` (equal as decimals), ``count``,
-    ``at-most``, ``type``, ``absent`` or ``status``, about the value at the JSON Pointer ``at``; or ``points-at``, about
+    ``at-most``, ``at-least``, ``falling``, ``type``, ``absent`` or ``status``, about the value at the JSON Pointer ``at``; or ``points-at``, about
     the places that a refusal names. ``@answer 1 /data/0/id`` and ``@sent 1 /0/order_id`` in ``value`` recall what the
     steps of the case were answered and sent.
     """

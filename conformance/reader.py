@@ -228,6 +228,7 @@ class Reader:
         operation = self._provider.operation(self._form.list)
         query, ours, foreign = self._form.query, 0, 0
         pages: list[Record] = []
+        before: list[Json] = []
         self._round += 1
         self._sender.begin_listing()
         for _ in range(_MAX_PAGES):
@@ -238,8 +239,10 @@ class Reader:
             ours += mine
             foreign = 0 if mine else foreign + 1
             query = ledger.further(self._form, pages[-1].exchange, page)
-            if not query or (foreign > _MAX_FOREIGN_PAGES and ours >= len(sure)):
+            # A link that leads back to its own page would be followed for ever.
+            if not query or (page and page == before) or (foreign > _MAX_FOREIGN_PAGES and ours >= len(sure)):
                 break
+            before = page
         listed = ledger.listed(self._provider, pages, self._token)
         if listed is None:
             return pages, []

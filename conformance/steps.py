@@ -90,5 +90,5 @@ class Steps:
             return False
         # What this very step was answered can be recalled too.
         now = checking.past([exchange])
-        past = Past((*before.sent, *now.sent), (*before.answers, *now.answers))
+        past = Past((*before.sent, *now.sent), (*before.answers, *now.answers), (*before.links, *now.links))
         return not checking.failures(step.checks, operation, exchange, past, self._suite.account)

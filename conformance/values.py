@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias, cast
+from urllib.parse import parse_qsl
 
 from conformance import changes, drafts
 from conformance.errors import PackError, nearest
@@ -38,6 +39,8 @@ class Past:
 
     sent: tuple[Json, ...] = ()
     answers: tuple[Json, ...] = ()
+    # The query of the link to the next page in each answer, empty without one.
+    links: tuple[str, ...] = ()
 
 
 class NotSaid(LookupError):  # noqa: N818  # what an endpoint left out is no error of ours
@@ -235,6 +238,18 @@ def _recalled(word: str) -> Callable[[str, Scope], object]:
     return recalled
 
 
+def _next(rest: str, scope: Scope) -> str:
+    """A parameter of the link to the next page that a step was answered."""
+    number, _, name = rest.partition(" ")
+    if not number.isdecimal() or not name:
+        raise ValueError("names no step and parameter; write @next 2 cursor")
+    links = scope.past.links
+    found = dict(parse_qsl(links[int(number) - 1])) if 0 < int(number) <= len(links) else {}
+    if name not in found:
+        raise NotSaid(f"@next {rest}: no link to a next page has it")
+    return found[name]
+
+
 _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "null": lambda _rest, _scope: None,
     "account": _account,
@@ -245,6 +260,9 @@ _WORDS: dict[str, Callable[[str, Scope], object]] = {
     "answer-text": _recalled("answer-text"),
     "answer-number": _recalled("answer-number"),
     "sent": _recalled("sent"),
+    "next": _next,
+    # Sent and answered texts in another letter case.
+    "swapped": lambda rest, scope: str(recall(f"@sent {rest}", scope.past)).swapcase(),
     "text": _text,
     "float": lambda rest, _scope: float(rest),
     # One character cannot carry the run's token, so it is drawn: repeating one is harmless but rare enough.

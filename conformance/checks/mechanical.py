@@ -249,6 +249,10 @@ def _enum(place: _Place) -> Iterator[Case]:
         "cut": text[:-1], "lower-case": text.lower(), "upper-case": text.upper(), "longer": f"{text}X", "empty": "",
         "number": 1,
     }  # fmt: skip
+    if random.Random(place.name).choice((True, False)):
+        # For who trims what is sent. Instead of the other at some places, so that it costs nothing.
+        misses = {"blank-first" if word == "longer" else word: value for word, value in misses.items()}
+        misses["blank-first"] = f" {text}"
     seen = list(members)
     for word, value in misses.items():
         if value not in seen:

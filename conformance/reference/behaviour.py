@@ -41,6 +41,9 @@ class Behaviour:
     # enough, its ``tail`` is not read, or an ``empty`` one will do.
     careless_header: dict[str, str] = field(default_factory=dict["str", "str"])
     secret_unchecked: bool = False
+    secret_any_case: bool = False
+    # Tokens for whoever asks.
+    client_unchecked: bool = False
     # A scheme of the authorization header, in small letters, that is not served.
     scheme_refused: str = ""
     token_status: int = 0
@@ -150,8 +153,14 @@ class Behaviour:
     # Reading back.
     unreadable_by_id: bool = False
     filters_ignored: bool = False
+    # A filter of several that is not looked at; filters that mind letter case.
+    filter_ignored: str = ""
+    filters_mind_case: bool = False
     list_empty: bool = False
     no_paging: bool = False
+    # The link to the next page leads to the page it stands on; lists begin with the oldest order unless asked otherwise.
+    next_is_same: bool = False
+    oldest_first: bool = False
     page_size_ignored: bool = False
     # Pages tell a size, and show all there is; or the first page is shown whichever is asked for.
     pages_uncut: bool = False

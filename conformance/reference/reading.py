@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from conformance.changes import tokens
-from conformance.reference.documents import members, nested, put
+from conformance.reference.documents import first, members, nested, put
 from conformance.reference.refusals import Flaw, Reply
 from conformance.reference.shelf import facet, number_of
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from conformance.reference.store import Store, Stored
 
 _CURSOR = "after:"
+# Above every id.
+_HIGHEST = 10**17
 
 
 class Reading:
@@ -63,6 +65,7 @@ class Reading:
             if None in values:
                 return self._bad_parameter(name, "invalid", "is a number")
             facets[name] = [facet(each) for each in values]
+        facets.pop(self._behaviour.filter_ignored, None)
         size = self._size(query)
         if size is None:
             return self._bad_parameter(str(self._page["parameter"]), "invalid", "is out of range")
@@ -70,13 +73,17 @@ class Reading:
         after = None if cursor is None else _after(cursor)
         if cursor is not None and after is None:
             return self._refusals.reply(404, [Flaw("no such page", code="not_found")])
-        falling = query.get("sort", "-pk") != "pk"
+        falling = query.get("sort", "pk" if self._behaviour.oldest_first else "-pk") != "pk"
         wanted = {} if self._behaviour.filters_ignored else facets
         found = self._store.page(wanted, time.monotonic(), size + 1, after, falling=falling)
+        if self._behaviour.filters_mind_case:
+            found = [each for each in found if self._to_the_letter(each, query)]
         shown = [] if self._behaviour.list_empty else found[:size]
         headers: tuple[tuple[str, str], ...] = ()
         if len(found) > size and not self._behaviour.no_paging and "cursor" in self._page:
             more = {**query, self._page["cursor"]: _cursor(found[size - (not self._behaviour.pages_skip)].id)}
+            if self._behaviour.next_is_same:
+                more[self._page["cursor"]] = cursor or _cursor(_HIGHEST if falling else 0)
             headers = (("link", f'<{url}?{urlencode(more)}>; rel="next"'),)
         return Reply(200, nested(self._form.entries, [self._shown(each) for each in shown]), headers)
 
@@ -101,13 +108,17 @@ class Reading:
         number = number_of(text)
         return None if number is None else self._store.one(number, time.monotonic(), deleted=deleted)
 
+    def _to_the_letter(self, stored: Stored, query: Mapping[str, str]) -> bool:
+        texts = self._filters.keys() & query.keys() - self._numbers
+        return all(first(stored.body, self._filters[name]) == query[name] for name in texts)
+
     def _shown(self, stored: Stored) -> JsonObject:
         shown: JsonObject = dict(members(stored.body))
         put(shown, self._id, str(stored.id))
         return shown | {"created_at": stored.created_at, "modified_at": stored.modified_at}
 
     def _size(self, query: Mapping[str, str]) -> int | None:
-        standard = int(self._page.get("default", 100))
+        standard = self._behaviour.page_default or int(self._page.get("default", 100))
         text = query.get(str(self._page.get("parameter")))
         if text is None or self._behaviour.page_size_ignored:
             return standard

@@ -74,7 +74,9 @@ class Shelf:
         stored = self._store.latest(known)
         # Only the first member of a key is documented to be fixed.
         for place in self._key if self._behaviour.strict else self._key[:1]:
-            if documents.first(order, place) != documents.first(stored, place) and self._behaviour.rename != "taken":
+            # One that is left out, which only a fault lets through, is not another one.
+            given = documents.first(order, place)
+            if given not in (None, documents.first(stored, place)) and self._behaviour.rename != "taken":
                 yield Flaw(f"the order {known} has another one, which cannot change", place, index, place="fixed")
 
     def busy(self, orders: Sequence[Json]) -> bool:

@@ -71,6 +71,9 @@ class Whole:
         return [each for each, answer in self._main() if answer is Answer.REFUSED and self._had_to_be_refused(each)]
 
     def _had_to_be_refused(self, record: Record) -> bool:
+        if not bodies.legible(record.exchange.request.body):
+            # What is said of refusals is said of orders that are wrong. Where nothing can be read there are none.
+            return False
         case = self.suite.by_id.get(record.case)
         return case is not None and case.wanted(record.step) is Expect.REFUSE
 
