@@ -153,9 +153,7 @@ class Composer:
             composed = replace(self.read(operation, path, query), case=case.id)
         else:
             body = values.fill(step.body, bare) if step.body is not None else operation.body
-            if step.scope != "request":
-                return self._about_body(case, step, operation, body, bare)
-            composed = Composed(operation.id, self._request(operation, body), (), (), case.id)
+            return self._about_body(case, step, operation, body, bare)
         if step.scope != "request" or not step.change:
             return composed
         request, altered = _changed_request(composed.request, step.change, bare)

@@ -145,7 +145,7 @@ class Vault:
         user, colon, password = name.partition(":")
         if not colon:
             return self._one(name)
-        pair = [{WRONG: "not-the-secret"}.get(each) or self._one(each) for each in (user, password)]
+        pair = [self._one(each) or {WRONG: "not-the-secret"}.get(each, "") for each in (user, password)]
         return self._kept(name, base64.b64encode(":".join(pair).encode()).decode()) if all(pair) else ""
 
     def _one(self, name: str) -> str:

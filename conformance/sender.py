@@ -138,15 +138,17 @@ class Sender:
         until: Callable[[Exchange], bool] | None = None,
         *,
         at_once: bool = False,
+        again: int = 0,
     ) -> Record:
         """
         Send one request; the record is not kept yet. Called from several threads.
 
         A refusal that the documentation calls temporary is waited out, since the endpoint says
         itself that it dropped the batch. A request that only reads is repeated ``until`` its answer
-        is as it should be, within the run's patience. ``at_once`` requests wait for no lane.
+        is as it should be, within the run's patience. ``at_once`` requests wait for no lane; ``again`` counts those
+        that a step had before.
         """
-        name = f"x{number:04d}" + (f".{step + 1}" if step else "")
+        name = f"x{number:04d}" + (f".{step + again + 1}" if step + again else "")
         price = self._price(composed.operation, composed.request)
         if not self.purse.take(price):
             limit = self._suite.account.get("max_spend")

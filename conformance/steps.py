@@ -65,9 +65,9 @@ class Steps:
             if case.stages(index) and self._sender.answer(records[-1]) is not Answer.ACCEPTED:
                 break
         if self.beside and beside.is_behind(case) and self._sender.answer(records[0]) is Answer.ACCEPTED:
-            for word, other in beside.again(case).items():
+            for count, (word, other) in enumerate(beside.again(case).items(), 1):
                 made = self._composer.step(other, 0, f"{attempt}{word}", self._sender.now())
-                records.append(self._sender.send(made, word, number))
+                records.append(self._sender.send(made, word, number, again=count))
         return records
 
     def _composed(self, case: Case, attempt: str) -> list[Composed]:

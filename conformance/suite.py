@@ -70,10 +70,18 @@ class Suite:
             and case.steps[0].slots == ("changed",)
             and not case.steps[0].change
         }
+        if not self.provider.main.order:
+            return {}
+        shape = OrderMaker(self.provider.main, self.account, 0, "").shape
         return {
-            case.id: whole[case.recipe.start]
+            case.id: whole[start]
             for case in self.cases
-            if case.sends and case.expect is Expect.ACCEPT and case.recipe.drop and case.recipe.start in whole
+            if case.sends
+            and case.expect is Expect.ACCEPT
+            and case.recipe.drop
+            and (start := case.recipe.start) in whole
+            # Some accounts have nothing there to leave out.
+            and shape(case.recipe) != shape(Recipe(start))
         }
 
 

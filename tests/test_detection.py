@@ -159,11 +159,14 @@ def test_the_page_is_what_is_measured(provider, requirement):
 
 # A quarter of the requirements, and those whose faults let something through that a strict endpoint's own rules
 # (readable texts, totals that add up) would refuse or could not read.
+# Leap days lie too far back for it (AL-075).
 STRICT = [*dict.fromkeys(each.requirement for each in all_faults().values() if expected(each) != "control")][::4]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("requirement", sorted({*STRICT, "AL-034", "AL-053", "AL-058", "AL-091", "AL-124"}))
+@pytest.mark.parametrize(
+    "requirement", sorted({*STRICT, "AL-034", "AL-053", "AL-058", "AL-091", "AL-124"} - {"AL-075"})
+)
 def test_a_strict_endpoint_shows_its_faults_too(requirement):
     assert requirement in red(run(requirement, strict=True))
 

@@ -331,15 +331,22 @@ BY_THE_STORE = {
     "SC-035/order_id.changed", "EZ-034/dupCheck.true-number-again", "CE-143/orderNumber.taken-in-this-run",
 }  # fmt: skip
 # How many faults one change makes, in cases about refusals that name all of them.
-SEVERAL_IN_ONE = {"SC-276/errors.two-in-one-object": 2, "CE-130/createdFromOrigin.empty": 2}
+SEVERAL_IN_ONE = {
+    "SC-276/errors.two-in-one-object": 2,
+    "CE-130/createdFromOrigin.empty": 2,
+    "AL-019/orders.keyed-object": 1,
+}
 # Where a change makes something else wrong: other lines have to follow the first, and products want a settlement.
 TOLD_ELSEWHERE = {
+    "AL-019/orders.keyed-object": {"/order": "/orders", "/orders/0": "/orders"},
     "EZ-060/products.two-currencies-the-other-way-round": {"/products/0": "/products/1"},
     "EZ-072/payWithCurrency.needed": {"/products/0/sku": "/payWithCurrency"},
 }
 # Changes that are no fault: a good update stands beside the bad order; products are settled in a currency, but in which.
 HARMLESS = {
     "SC-280/update.beside-a-bad-order": {"/0/order_number"},
+    "SC-046/order_id.missing-beside-id": {"/0/id"},
+    "SC-046/order_id.missing-beside-old-id": {"/0/id"},
     "EZ-074/payWithCurrency.of-foreign-products": {"/products/0/sku"},
 }
 
@@ -409,6 +416,9 @@ def test_a_refused_body_has_its_fault_where_it_was_changed_and_nowhere_else(name
         told = TOLD_ELSEWHERE.get(case.id, {})
         change = [{**each, "path": told.get(each["path"], each["path"])} for each in change]
         found = faults(name, composed.operation, body)
+        if case.site and len(change) > 1:
+            # The fault first, then what makes the order add up in spite of it.
+            change = change[:1]
         seen += 1
         assert composed.change_of == "body"
         if case.id in BY_THE_STORE:
@@ -479,8 +489,17 @@ def test_a_body_that_must_be_accepted_has_no_fault(name):
 def test_a_request_refused_for_its_body_as_bytes_is_not_json(name):
     for case, composed in refused_requests(name):
         if touched(composed, case) == {"/body"}:
-            with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
-                json.loads(composed.request.body or b"")
+            raw = composed.request.body or b""
+            if case.id.endswith("/root.order-in-text"):
+                assert isinstance(json.loads(raw), str), case.id
+                continue
+            with pytest.raises(ValueError, match=r"Expecting|Unterminated|Extra data|Invalid control|codec|no JSON"):
+                json.loads(raw, parse_constant=no_number)
+
+
+def no_number(word):
+    """Python reads NaN and Infinity; JSON has neither."""
+    raise ValueError(f"no JSON: {word}")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -82,6 +82,7 @@ def test_bad_orders_may_be_left_out_of_a_batch_where_that_is_not_documented():
 
     done = through("atlast", dropped)
     assert {each.purpose for each in done.records} >= {"swapped", "alone"}
+    assert len({each.exchange.id for each in done.records}) == len(done.records)
     assert (overall(done), red(done)) == ("conformant", set())
 
 

@@ -95,7 +95,7 @@ def answered(operation, body, number):
     """The JSON of an answer that takes every order of a body, with an id for each: what later steps recall of it."""
     outcome = operation.outcome
     if outcome is None:
-        return {"data": [{"id": number}]}
+        return {"data": [{"id": number}], "orders": [str(number)]}
     if outcome.by_name:
         entry = {outcome.status.removeprefix("/"): outcome.accepted}
         entry |= {path.split("/")[1]: [number] if path.endswith("/*") else number for path in outcome.ids}
@@ -117,7 +117,7 @@ def played(world, case, composer, now):
     """(index, composed) of the steps that send orders or another body, where each is answered with an id."""
     sent, answers, first = [], [], None
     for index, _ in enumerate(case.steps):
-        past = Past(tuple(sent), tuple(answers))
+        past = Past(tuple(sent), tuple(answers), ("cursor=c-1&page=2",) * len(sent))
         composed = composer.step(case, index, "", now, first=first, past=past)
         if index == 0 and composed.orders:
             first = composed.orders[0]
