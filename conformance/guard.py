@@ -113,7 +113,7 @@ class Guard:
             got = describe(again.exchange)
             raise Stop(
                 f"in mid-run {self._operation.method} {self._operation.path}: a plain valid batch was refused though"
-                f" others, which differ in drawn values only, were accepted: {got}"
+                f" others like it were accepted: {got}"
             )
         if answer is not Answer.ACCEPTED:
             raise Stop(f"in mid-run {self._advice(again, answer)}")

@@ -637,7 +637,8 @@ class Independent:
         if self.picky and headers.get("content-type") != "application/json":
             return 415, None
         try:
-            body = json.loads(raw.decode("utf-8"))
+            # Python reads NaN and Infinity too, which are no JSON.
+            body = json.loads(raw.decode("utf-8"), parse_constant=int)
         except ValueError:
             return 400, {"message": "not JSON"}
         return self.ingest(body)

@@ -223,8 +223,7 @@ def test_a_plain_batch_that_is_refused_in_between_is_told_as_it_was_seen():
 
     done = behind(moody)
     assert done.stopped.startswith(
-        "in mid-run POST /orders/bulk: a plain valid batch was refused though others, which differ in drawn values"
-        " only, were accepted: 422"
+        "in mid-run POST /orders/bulk: a plain valid batch was refused though others like it were accepted: 422"
     )
 
 
