@@ -74,7 +74,9 @@ class _Bench:
         indexes = self._after_confirmation(sent)
         if case.expect is Expect.ACCEPT:
             indexes = sent = self._settling(case, indexes)
-        judgement, indexes = self._in_its_place(case, indexes)
+        judgement, decisive = self._in_its_place(case, indexes)
+        if decisive != indexes:
+            indexes = sent = decisive
         if judgement.findings and is_explored(case):
             judgement, sent = self._shrunk(case, judgement, sent, shrunk)
             indexes = sent
