@@ -89,7 +89,12 @@ class _Bench:
         """A bad order that was taken behind a good one is judged alone, unless its place made the difference."""
         where = {self._evidence.records[index].purpose: index for index in indexes}
         if not {beside.SWAPPED, beside.ALONE} <= where.keys():
-            return self._by_answers(case, indexes), indexes
+            judgement, first = self._by_answers(case, indexes), self._evidence.records[indexes[0]]
+            taken = self._evidence.answers[indexes[0]] is Answer.ACCEPTED
+            if case.turn is not None and taken and judgement.findings and case.id in first.atoms[1:]:
+                reason = "it was taken behind a good order, and there was no room to send it alone"
+                judgement = Judgement(Verdict.INCONCLUSIVE, judgement.findings, reason=reason)
+            return judgement, indexes
         alone = self._by_answers(case, [where[beside.ALONE]])
         if alone.verdict is Verdict.CONFORMANT and self._evidence.answers[where[beside.SWAPPED]] is Answer.REFUSED:
             got = describe(self._evidence.records[indexes[0]].exchange)

@@ -64,7 +64,8 @@ class Steps:
             records.append(self._sender.send(made, purpose, number, index, until))
             if case.stages(index) and self._sender.answer(records[-1]) is not Answer.ACCEPTED:
                 break
-        if self.beside and beside.is_behind(case) and self._sender.answer(records[0]) is Answer.ACCEPTED:
+        taken = self.beside and beside.is_behind(case) and self._sender.answer(records[0]) is Answer.ACCEPTED
+        if taken and self._sender.room_for(3, (), 2):
             for count, (word, other) in enumerate(beside.again(case).items(), 1):
                 made = self._composer.step(other, 0, f"{attempt}{word}", self._sender.now())
                 records.append(self._sender.send(made, word, number, again=count))
