@@ -284,7 +284,7 @@ def spoil(path, change):
 DAMAGE = {
     "edited": (TEXT, lambda raw: raw.replace(b"code: 200", b"code: 400", 1), "changed by hand: it is not what was recorded"),
     "cut short": (TEXT, lambda raw: raw[: len(raw) // 2], ""),
-    "cut between": ("controls.yaml", lambda raw: raw[: raw.rindex(b"- conformance:")], "cut short: 4 of 5 interactions"),
+    "cut between": ("controls.yaml", lambda raw: raw[: raw.rindex(b"- conformance:")], "cut short: 5 of 6 interactions"),
     "empty": (TEXT, lambda _raw: b"", "empty"),
     "not YAML": (TEXT, lambda _raw: b"{[", "not YAML, perhaps cut short (line 2: "),
     "binary": (TEXT, lambda _raw: bytes(range(256)), "not text"),

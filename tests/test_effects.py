@@ -117,7 +117,8 @@ def test_orders_that_no_call_deletes_are_counted_and_can_be_known(run_pytest, tm
         f" -{token}- in their ids or numbers tells them from others."
     )
     for call in endpoint.posts:
-        assert all(f"-{token}-" in order["id"] for order in call.orders)
+        # One order has no id: with it was found out whether a bad order takes its batch with it.
+        assert all(f"-{token}-" in order["id"] for order in call.orders if "id" in order)
 
 
 def test_the_embedded_endpoint_keeps_nothing(run_pytest, tmp_path):
