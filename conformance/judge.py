@@ -91,7 +91,8 @@ class _Bench:
         if not {beside.SWAPPED, beside.ALONE} <= where.keys():
             judgement, first = self._by_answers(case, indexes), self._evidence.records[indexes[0]]
             taken = self._evidence.answers[indexes[0]] is Answer.ACCEPTED
-            if case.turn is not None and taken and judgement.findings and case.id in first.atoms[1:]:
+            behind = first.case == case.id and case.id in first.atoms[1:]
+            if case.turn is not None and taken and behind and judgement.findings:
                 reason = "it was taken behind a good order, and there was no room to send it alone"
                 judgement = Judgement(Verdict.INCONCLUSIVE, judgement.findings, reason=reason)
             return judgement, indexes

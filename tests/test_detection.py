@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 OFFICIAL = ROOT.parent / "shared/sources/atlast-v1-orders-bulk.openapi.yml"
 # What no case of its own can show as a violation, by the way in which it is noticed.
 # Mistakes of JSON that parsers in wide use read past: taking them is advisory.
-READ_PAST = ("trailing-text", "trailing-comma", "single-quotes", "control-character")
+READ_PAST = ("nan", "infinity", "trailing-text", "trailing-comma", "single-quotes", "control-character")
 OTHERWISE = {
     "advisory": {f"{name}/takes-{kind}" for name in ("AL-016", "SC-019", "CE-010", "EZ-010") for kind in READ_PAST},
     # Whoever refuses these refuses the control: nothing else can be judged then.
