@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background has Ctrl-C ignored, by every process that they start as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Variables that would reach a run from outside and change what it does.
 # CI makes pytest print messages whole in its summary.

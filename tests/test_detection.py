@@ -18,6 +18,7 @@ from harness import (
     advisory,
     all_faults,
     behaviour,
+    behind,
     inconclusive,
     overall,
     red,
@@ -373,27 +374,6 @@ def test_an_endpoint_that_looks_at_some_orders_only_is_found(careless, strict):
 
 
 # What stands between the endpoint and the suite
-
-
-class Between:
-    """A transport that hands every answer of another one through ``change``."""
-
-    def __init__(self, inner, change):
-        self.inner, self.change = inner, change
-
-    def send(self, request, operation, name, now):
-        exchange = self.inner.send(request, operation, name, now)
-        return replace(exchange, response=self.change(request, exchange.response))
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
-
-
-def behind(change, **more):
-    return run(around=lambda inner: Between(inner, change), **more)
 
 
 def refusals(**changes):

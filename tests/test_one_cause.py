@@ -6,33 +6,12 @@ from datetime import timedelta
 from math import isfinite
 
 import pytest
-from harness import NOW, inconclusive, overall, red, report, run, verdicts
+from harness import NOW, behind, inconclusive, overall, red, report, run, verdicts
 from variants import Around, pack
 from variants import run as run_any
 
 from conformance.plugins.messages import failure
 from conformance.target import Options
-
-
-class Between:
-    """A transport in which ``change`` has the last word on every answer."""
-
-    def __init__(self, inner, change):
-        self.inner, self.change = inner, change
-
-    def send(self, request, operation, name, sent_at):
-        exchange = self.inner.send(request, operation, name, sent_at)
-        return replace(exchange, response=self.change(request, exchange.response))
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
-
-
-def behind(change, **more):
-    return run(around=lambda inner: Between(inner, change), **more)
 
 
 def sent(request):
