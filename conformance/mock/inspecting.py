@@ -42,7 +42,7 @@ class Inspecting:
             # A value that lenient parsers put right is wrong all the same where it comes from.
             reading = each.verdict == Verdict.ADVISORY and each.level == Level.MUST
             kind = wrong if each.verdict == Verdict.VIOLATION or reading else advice
-            kind.append(_violation(each, call.number))
+            kind.append(Violation.of(each, call.number))
         return tuple(self._told(wrong)), tuple(self._told(advice))
 
     def _objections(self, call: Call, *, resent: bool) -> list[Objection]:
@@ -74,9 +74,3 @@ class Inspecting:
     def clear(self) -> None:
         """Forget what came before."""
         self._manners.clear()
-
-
-def _violation(each: Objection, number: int) -> Violation:
-    return Violation(
-        each.requirement, each.level, each.title, each.source, each.pointer, each.order, each.expected, each.got, number
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from conformance import catalogue
+from conformance.inspection.objections import objection, weigh
 from conformance.mock.violations import Violation
 from conformance.model import Expect
 
@@ -51,5 +52,4 @@ class Remarks:
     @staticmethod
     def remark(requirement: Requirement, call: Call, expected: str, got: str) -> Violation:
         """A violation of a requirement that speaks of the whole request."""
-        level, title, source = str(requirement.level), requirement.title, requirement.source
-        return Violation(requirement.id, level, title, source, "", None, expected, got, call.number)
+        return Violation.of(objection(requirement, weigh(requirement), expected, got), call.number)

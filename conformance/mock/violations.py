@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from conformance.inspection.objections import Objection
 
 if TYPE_CHECKING:
     from conformance.model import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Objection):
     """
     One thing that a client did wrong.
 
@@ -18,15 +20,12 @@ class Violation:
     counts the orders of the batch from 0; ``request`` counts the requests from 1.
     """
 
-    requirement: str
-    level: str
-    title: str
-    source: str
-    pointer: str
-    order: int | None
-    expected: str
-    got: str
-    request: int
+    request: int = 0
+
+    @classmethod
+    def of(cls, objection: Objection, request: int) -> Violation:
+        """An objection to that request."""
+        return cls(**asdict(objection), request=request)
 
     def __str__(self) -> str:
         place = f" {self.pointer}" if self.pointer else ""
