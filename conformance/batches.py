@@ -147,13 +147,12 @@ class Composer:
 
     def _without_orders(self, case: Case, step: Step, operation: Operation, bare: Scope) -> Composed:
         """The request of a step that is not about orders: one that reads, deletes, or asks for a token."""
-        if operation.body is None and step.body is None:
-            path = {name: values.fill(value, bare) for name, value in step.path}
-            query = {name: values.fill(value, bare) for name, value in step.query}
-            composed = replace(self.read(operation, path, query), case=case.id)
-        else:
+        if operation.body is not None or step.body is not None:
             body = values.fill(step.body, bare) if step.body is not None else operation.body
             return self._about_body(case, step, operation, body, bare)
+        path = {name: values.fill(value, bare) for name, value in step.path}
+        query = {name: values.fill(value, bare) for name, value in step.query}
+        composed = replace(self.read(operation, path, query), case=case.id)
         if step.scope != "request" or not step.change:
             return composed
         request, altered = _changed_request(composed.request, step.change, bare)
@@ -195,7 +194,7 @@ class Composer:
 
 
 def _good(slot: int) -> str:
-    """What the good orders of batches are drawn from: everywhere the same, so that a batch differs from its accepted twin in one change."""
+    """What a good order of a batch is drawn from: the same everywhere, so that a batch and its twin differ in one change."""
     return f"good/{slot}"
 
 

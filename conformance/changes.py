@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import TYPE_CHECKING, cast
 
@@ -18,13 +17,24 @@ def apply(document: Json, operations: Operations) -> Json:
 
     Raises ValueError when an operation does not fit the document.
     """
+    made = copied(document)
     if not operations:
-        return copy.deepcopy(document)
+        return made
     try:
         # Some versions of jsonpatch put an operation's own value into the document, to be changed there later.
-        return cast("Json", jsonpatch.apply_patch(document, copy.deepcopy(list(operations))))
+        patch = cast("list[JsonObject]", copied(list(operations)))
+        return cast("Json", jsonpatch.apply_patch(made, patch, in_place=True))
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError) as error:
         raise ValueError(f"{operations[0]}: {error}") from error
+
+
+def copied(value: Json) -> Json:
+    """A copy that shares no array and no object with ``value``; several times as fast as :func:`copy.deepcopy`."""
+    if isinstance(value, dict):
+        return {name: copied(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [copied(each) for each in value]
+    return value
 
 
 def tokens(pointer: str) -> list[str]:
@@ -70,6 +80,12 @@ def read(document: Json, place: str) -> Json:
 
 def select(document: Json, path: str) -> list[tuple[str, Json]]:
     """Every (JSON Pointer, value) that ``path`` leads to; ``*`` stands for each element of an array or member."""
+    if "*" not in path:
+        # Most paths lead to one place, and very many are asked for.
+        value: object = document
+        for token in tokens(path):
+            value = _step(value, token)
+        return [] if value is _MISSING else [(path, cast("Json", value))]
     found: list[tuple[str, Json]] = [("", document)]
     for part in tokens(path):
         found = [each for place, value in found for each in _below(place, value, part)]

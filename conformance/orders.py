@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from dataclasses import dataclass
@@ -180,7 +179,7 @@ class OrderMaker:
     def _cut(self, start: str, recipe: Recipe) -> JsonObject:
         full = self._form.template
         if start == "full":
-            shape = copy.deepcopy(full)
+            shape = cast("JsonObject", changes.copied(full))
         else:
             kept = list(self._plain) if start == "plain" else self._minimal()
             shape = cast("JsonObject", _required(full, self._schema))

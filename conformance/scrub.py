@@ -86,9 +86,14 @@ def _character(character: str) -> str:
     return rf"(?:{slash}{re.escape(character)}|{number})"
 
 
+def has_escapes(text: str) -> bool:
+    """Whether a text may hold JSON that escapes more than it must."""
+    return "\\" in text and _ESCAPE.search(text) is not None
+
+
 def unescaped(value: str, placeholder: str, text: str) -> str:
-    """``text`` without a secret that stands there in JSON that escapes more than it must."""
-    return _escaped(value).sub(lambda _: placeholder, text) if _ESCAPE.search(text) else text
+    """A text that :func:`has_escapes`, without a secret that is written with them."""
+    return _escaped(value).sub(lambda _: placeholder, text)
 
 
 class Vault:
@@ -98,7 +103,7 @@ class Vault:
     Requests carry ``{{name}}``; only :meth:`fill` puts the value in, and :meth:`scrub` puts
     the placeholder back wherever a value shows up, so equality of secrets survives.
     ``{{user:password}}`` stands for both in the form of RFC 7617, base64 of ``user:password``;
-    ``{{name!tail}}``, ``!case`` and ``!cut`` for a secret that is not quite the one of that name.
+    ``{{name!tail}}``, ``!case``, ``!cut`` and ``!more`` for a secret that is not quite the one of that name.
     """
 
     def __init__(self, values: dict[str, str], members: Iterable[str] = ()) -> None:
@@ -170,11 +175,13 @@ class Vault:
         """``text`` without any secret of this run, nor any token."""
         # Other threads may put a pair in meanwhile.
         pairs = [(value, name) for name, value in list(self._values.items())] + list(self._old)
+        escapes = has_escapes(text)
         for value, name in sorted(pairs, key=lambda pair: -len(pair[0])):
             if len(value) >= _SHORTEST:
                 for form in _forms(value):
                     text = text.replace(form, f"{{{{{name}}}}}")
-                text = unescaped(value, f"{{{{{name}}}}}", text)
+                if escapes:
+                    text = unescaped(value, f"{{{{{name}}}}}", text)
         if self._loose and self._loose.search(text):
             text = self._without_members(text)
         return _TOKEN_MEMBERS.sub(r'\1"{{access_token}}"', text)

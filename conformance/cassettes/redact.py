@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.scrub import unescaped
+from conformance.scrub import has_escapes, unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -129,10 +129,12 @@ class Redactor:
         text = _PARAMETER.sub(self._in_place, text) if "=" in text else text
         text = _TEXT.sub(lambda found: found[0][: -len(found[2])] + self._hide(found[2]), text)
         text = _JWT.sub(lambda found: self._hide(found[0]), text)
+        escapes = has_escapes(text)
         for secret, placeholder in self._tell:
             if secret in text:
                 text = text.replace(secret, placeholder)
-            text = unescaped(secret, placeholder, text)
+            if escapes:
+                text = unescaped(secret, placeholder, text)
         return text
 
     def _in_place(self, found: re.Match[str]) -> str:
