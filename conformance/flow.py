@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Submit = Callable[[Task], "Future[list[Record]]"]
 
 # Where requests overlap, nothing else is under way beside every so-manieth control.
-_BARRIER_EVERY = 10
+_BARRIER_EVERY = 30
 # So many units for each lane are begun or wait to have their results looked at.
 _AHEAD = 4
 
@@ -66,14 +66,9 @@ class Flow:
         """
         Send all units of ``queue``, to which they may add.
 
-        With several lanes the longest begin first, lest others wait for them in the end; and no
-        unit begins long before one ahead of it has ended, so that trouble is noticed in time.
+        With several lanes no unit begins long before one ahead of it has ended, so that trouble is noticed in time.
         """
         ahead = 1 if lanes == 1 else _AHEAD * lanes
-        if lanes > 1:
-            ordered = sorted(queue, key=lambda unit: -unit.weight[1])
-            queue.clear()
-            queue.extend(ordered)
         flying: deque[tuple[Unit, Future[list[Record]]]] = deque()
         alarm = False
         with _submitting(lanes) as submit:
@@ -135,6 +130,7 @@ def _submitting(lanes: int) -> Generator[Submit]:
     if lanes == 1:
         yield _at_once
         return
+    # More threads than lanes: what comes next is made while others wait for their answers.
     pool = ThreadPoolExecutor(lanes)
     try:
         yield pool.submit

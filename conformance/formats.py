@@ -20,7 +20,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class FormatExamples:
-    """``good`` is right under any reading of the format, ``bad`` wrong under any."""
+    """``good`` is right under any reading of the format, ``bad`` wrong under any, beginning with the nearest misses."""
 
     good: tuple[Example, ...]
     bad: tuple[Example, ...]
@@ -40,7 +40,7 @@ def _examples(good: dict[str, str], bad: dict[str, str]) -> FormatExamples:
 
 _EMAIL = _examples(
     {"plain": "ada.okafor@example.com", "plus-tag": "ada+orders@example.com", "subdomain": "ada@mail.example.org"},
-    {"no-at": "not-an-email", "nothing-after-at": "a@", "empty": ""},
+    {"nothing-after-at": "a@", "no-at": "not-an-email", "empty": ""},
 )
 
 # What readings differ about is in neither list, so that no endpoint is called wrong for its reading.
@@ -54,21 +54,21 @@ _FORMATS: dict[str, FormatExamples] = {
             "fraction": "@now-1d %Y-%m-%dT%H:%M:%S.123Z",
             "offset": "@now-1d %Y-%m-%dT%H:%M:%S+02:00",
         },
-        {"word": "yesterday", "month-13": "@now-1d %Y-13-40T%H:%M:%SZ", "date-only": "@now-1d %Y-%m-%d"},
+        {"date-only": "@now-1d %Y-%m-%d", "month-13": "@now-1d %Y-13-40T%H:%M:%SZ", "word": "yesterday"},
     ),
     # RFC 3339, full-date, near now for the same reason. Left out: 2025-1-5, 20250120, ISO weeks and other spellings of a real day.
     "date": _examples(
         {"yesterday": "@date-1d"},
         {
-            "day-first": "@date-1d %d-%m-%Y",
             "february-30": "@date-1d %Y-02-30",
             "date-time": "@now-1d %Y-%m-%dT00:00:00Z",
+            "day-first": "@date-1d %d-%m-%Y",
         },
     ),
     # RFC 3339, full-time. Left out: no offset, no seconds.
     "time": _examples(
         {"utc": "10:05:00Z", "fraction": "10:05:00.5Z", "offset": "10:05:00+02:00"},
-        {"word": "noon", "hour-25": "25:05:00Z", "minute-60": "10:60:00Z"},
+        {"minute-60": "10:60:00Z", "hour-25": "25:05:00Z", "word": "noon"},
     ),
     # RFC 5321, section 4.1.2. Left out: quoted local parts, address literals, a domain of one label, blanks around.
     "email": _EMAIL,
@@ -92,9 +92,9 @@ _FORMATS: dict[str, FormatExamples] = {
     "uuid": _examples(
         {"version-4": "9b2f4c1e-6d3a-4f58-8c07-1e5a2d9b7f60", "version-1": "6ba7b810-9dad-11d1-80b4-00c04fd430c8"},
         {
-            "word": "not-a-uuid",
-            "short": "9b2f4c1e-6d3a-4f58-8c07-1e5a2d9b7f6",
             "letter-g": "9b2f4c1e-6d3a-4f58-8c07-1e5a2d9b7f6g",
+            "short": "9b2f4c1e-6d3a-4f58-8c07-1e5a2d9b7f6",
+            "word": "not-a-uuid",
         },
     ),
     # RFC 1123, section 2.1. Left out: underscores, a dot at the end, the empty text, names of digits.

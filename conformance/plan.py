@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from conformance.model import Case, Expect, Level, Recipe
+from conformance.model import Case, Expect, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -36,12 +35,13 @@ class Plan:
     """
     ``atoms`` are sent first, several in a batch where that is sound; ``singles`` each on their own.
 
-    ``probe`` is the case whose bad order shows whether a bad order takes its batch with it.
+    ``probes`` are cases whose bad orders show whether a bad order takes its batch with it: the second is for an
+    endpoint that takes the first.
     """
 
     atoms: tuple[Atom, ...]
     singles: tuple[Case, ...]
-    probe: Case | None
+    probes: tuple[Case, ...]
 
     def without(self, settled: Collection[str]) -> Plan:
         """The plan of what is left when some cases and twins are settled."""
@@ -71,77 +71,8 @@ def make(suite: Suite, selected: Iterable[str]) -> Plan:
         if _packable(case, fates=fates)
     ]
     atoms += [Atom(name, recipe) for name, recipe in suite.twins.items() if name in wanted]
-    probe = _probe(suite)
     singles = tuple(case for case in cases if not _packable(case, fates=fates))
-    return Plan(tuple(atoms), singles, probe)
-
-
-def by_yield(suite: Suite, todo: Plan) -> Plan:
-    """
-    The plan with those cases first that judge most.
-
-    One refusal of each constraint at each place comes first, and what else asks the same
-    thing again later; then other requirements, scenarios, and requirements below must.
-    """
-    by_hand = _by_hand(suite)
-    seen: Counter[tuple[str, ...]] = Counter()
-    ranked: list[tuple[tuple[int, int], Case]] = []
-    # A null shows both that a type is not looked at, and that nulls are let through.
-    for case in sorted(todo.singles, key=lambda case: (len(case.steps), not _sends_null(case))):
-        key = _question(suite, case, by_hand)
-        strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
-        rank = (seen[key], _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
-        if case.reading and case.requirement.level is Level.MUST and _sends_null(case):
-            # Nothing else shows a null that is let through, though it is no more than advice: before second tries.
-            rank = (1, -1)
-        seen[key] += strong
-        ranked.append((rank, case))
-    ranked.sort(key=lambda each: (each[0], each[1].rank))
-    return replace(todo, singles=tuple(case for _, case in ranked))
-
-
-def _by_hand(suite: Suite) -> Counter[str]:
-    """How many constraints of each requirement are tried by nothing but its cases made by hand."""
-    tried = {case.site for case in suite.cases if case.expect is Expect.REFUSE}
-    return Counter(
-        each.requirement.id
-        for each in suite.catalogue.sites
-        if each.site.key not in tried and each.site.keyword != "optional" and each.refuse_side in ("", "by-hand")
-    )
-
-
-def _question(suite: Suite, case: Case, by_hand: Counter[str]) -> tuple[str, ...]:
-    """What a case asks: cases with an equal question find the same faults, or nearly."""
-    what = case.site
-    path, _, keyword = what.rpartition(" ")
-    if (
-        keyword == "type"
-        and not _sends_null(case)
-        and any(each.site.key == f"{path} enum" for each in suite.catalogue.sites)
-    ):
-        # Whatever has another type is no member of the list either.
-        what = f"{path} enum"
-    if not what:
-        many = by_hand[case.requirement.id] > 1
-        what = " ".join([case.requirement.id, *(str(each["path"]) for each in case.steps[-1].change if many)])
-    return case.operation, what, str(case.wanted(len(case.steps) - 1))
-
-
-def _kind(suite: Suite, case: Case, by_hand: Counter[str]) -> int:
-    """Constraints first, then other single requests, then scenarios; other operations last."""
-    if case.answers_form and case.operation != suite.provider.main.id:
-        # One request, and every member of its answer is held against the documentation.
-        return 0
-    if case.operation != suite.provider.main.id:
-        return 3
-    if case.site or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):
-        return 0
-    return 2 if len(case.steps) > 1 else 1
-
-
-def _sends_null(case: Case) -> bool:
-    change = case.steps[0].change
-    return bool(change) and change[-1].get("op") == "replace" and change[-1].get("value", "") in (None, "@null")
+    return Plan(tuple(atoms), singles, _probes(suite))
 
 
 def _closure(suite: Suite, selected: Iterable[str]) -> set[str]:
@@ -157,9 +88,9 @@ def _closure(suite: Suite, selected: Iterable[str]) -> set[str]:
         if case is None:
             continue
         waiting += [case.twin, *case.reads]
-        if case.standing and case.expect is Expect.REFUSE and (probe := _probe(suite)):
+        if case.standing and case.expect is Expect.REFUSE:
             # What is held against refusals needs at least one.
-            waiting.append(probe.id)
+            waiting += [probe.id for probe in _probes(suite)[:1]]
         if case.group:
             waiting += [each.id for each in suite.cases if each.group == case.group]
         if case.operation != suite.provider.main.id:
@@ -167,8 +98,12 @@ def _closure(suite: Suite, selected: Iterable[str]) -> set[str]:
     return wanted
 
 
-def _probe(suite: Suite) -> Case | None:
-    return min((case for case in suite.cases if _bad_order(case)), key=lambda case: case.rank, default=None)
+def _probes(suite: Suite) -> tuple[Case, ...]:
+    """The first bad order of each of two requirements."""
+    first: dict[str, Case] = {}
+    for case in sorted((case for case in suite.cases if _bad_order(case)), key=lambda case: case.rank):
+        first.setdefault(case.requirement.id, case)
+    return tuple(first.values())[:2]
 
 
 def _packable(case: Case, *, fates: bool) -> bool:

@@ -6,17 +6,17 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance import beside, plan
+from conformance import beside, budget, plan
 from conformance.answers import Answer
 from conformance.batches import Composer
 from conformance.flow import Flow
 from conformance.guard import Guard, Stop
 from conformance.judge import judge
 from conformance.memory import Memory
-from conformance.model import Expect, Verdict
+from conformance.model import Expect
 from conformance.packing import Packer
 from conformance.reader import Reader
-from conformance.sender import Run, Sender, Settings, left_out, status
+from conformance.sender import Run, Sender, Settings, status
 from conformance.shrinking import Shrinker
 from conformance.spend import told
 from conformance.steps import Steps
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from conformance.flow import Task, Unit
     from conformance.model import Case, Record
+    from conformance.packing import Pack
     from conformance.suite import Suite
     from conformance.transport import Transport
 
@@ -59,6 +60,8 @@ class Runner:
         self.doubtful: list[tuple[Case, int]] = []
         self._packer = Packer(suite, self._composer, self._sender, self._reader, self.doubtful)
         self._repeats = 0
+        # Whether orders that could share a batch are sent one by one, since a bad one does not take its batch with it.
+        self._alone = False
 
     def run(self, selected: Iterable[str]) -> Run:
         """Execute the plan for the selected cases and judge them. Ctrl-C ends it early, and no verdict is lost."""
@@ -67,7 +70,7 @@ class Runner:
         todo = plan.make(self._suite, names).without(self._memory.settled)
         size = self._operation.pack_size if self._settings.pack else 1
         if self._settings.budget:
-            todo = plan.by_yield(self._suite, todo)
+            todo = budget.by_yield(self._suite, todo)
             # Larger packs are halved more often where something is wrong, and cost less where nothing is.
             size = self._operation.batch_max if size > 1 else 1
         self._sender.expected = todo.requests(size)
@@ -80,11 +83,9 @@ class Runner:
         run.spent = told(self._sender.purse.spent)
         reason = f"not sent: {run.stopped}" if run.stopped else "not sent"
         run.not_run |= dict.fromkeys(self._unsent(todo), reason)
-        if self._settings.budget:
-            self._leave_out(run)
         run.judgements = judge(self._suite, run.records, run.not_run, self._settings.token)
         if run.left_out:
-            self._leave_out_unfounded(run)
+            budget.leave_out(run)
         run.finished_at = self._sender.now()
         return run
 
@@ -92,9 +93,11 @@ class Runner:
         """Send the plan, read back what is stored, and clean up, also after having stopped early."""
         try:
             self._reader.watch(self._guard.open())
-            packs = deque(self._packs(todo, size))
+            packs = self._packs(todo, size)
             if self._sender.width == 1 and not self._settings.budget:
-                self._flow.run(packs, 1)
+                first: deque[Unit] = deque(packs)
+                self._flow.run(first, 1)
+                packs = []
                 if todo.atoms:
                     self._control()
             self._singles(todo.singles, self._memory.attempt(""), packs)
@@ -113,30 +116,31 @@ class Runner:
             if self._settings.clean_up:
                 self._reader.clean_up()
 
-    def _packs(self, todo: plan.Plan, size: int) -> Iterator[Unit]:
+    def _packs(self, todo: plan.Plan, size: int) -> list[Pack]:
         """Orders that must be taken: several in a batch, once that is known to be sound."""
         by_order = self._operation.mixed_batch == "per-order"
         turns = beside.possible(self._operation) and any(case.turn is not None for case in todo.singles)
         if not by_order and size > 1 and (len(todo.atoms) > 1 or turns):
-            together = self._all_or_nothing(todo, size)
+            together = any(self._all_or_nothing(probe, size) for probe in todo.probes)
             self.steps.beside = turns and together
+            self._alone = not together
             size = size if together else 1
-        yield from self._packer.units(todo.atoms, size)
+        return self._packer.units(todo.atoms, size)
 
-    def _all_or_nothing(self, todo: plan.Plan, size: int) -> bool:
+    def _all_or_nothing(self, probe: Case, size: int) -> bool:
         """Whether one bad order at the end of a full pack takes the good ones with it."""
-        if todo.probe is None or not self._sender.room_for(size, []):
+        if not self._sender.room_for(size, []):
             return False
         good = min(size, self._operation.batch_max) - 1
-        step = replace(todo.probe.steps[0], slots=(*["good"] * good, "changed"))
+        step = replace(probe.steps[0], slots=(*["good"] * good, "changed"))
         for attempt in map(self._memory.attempt, ("probe", "once more")):
-            composed = self._composer.step(replace(todo.probe, steps=(step,)), 0, attempt, self._sender.now())
+            composed = self._composer.step(replace(probe, steps=(step,)), 0, attempt, self._sender.now())
             record = self._sender.send_and_keep(replace(composed, atoms=(), case=""), "probe")
             if self._sender.answer(record) is not Answer.NONE:
                 break
         return self._sender.answer(record) is Answer.REFUSED
 
-    def _singles(self, cases: Sequence[Case], attempt: str = "", packs: Iterable[Unit] = ()) -> None:
+    def _singles(self, cases: Sequence[Case], attempt: str = "", packs: Iterable[Pack] = ()) -> None:
         """Cases on their own, and packs before them: as many in flight as is allowed."""
         width = self._sender.width
         if self._sender.patience.longest:
@@ -146,8 +150,20 @@ class Runner:
             cases = [case for case in cases if case not in waiting]
         self._flow.run(self._queue(cases, attempt, packs), width)
 
-    def _queue(self, cases: Sequence[Case], attempt: str, packs: Iterable[Unit] = ()) -> deque[Unit]:
-        return deque([*packs, *(Single(self, self._sender, case, attempt) for case in cases)])
+    def _queue(self, cases: Sequence[Case], attempt: str, packs: Iterable[Pack] = ()) -> deque[Unit]:
+        singles: list[Unit] = [Single(self, self._sender, case, attempt) for case in cases]
+        packs = list(packs)
+        if self._settings.budget and self._alone:
+            return deque(budget.by_need(cases, singles, packs))
+        if self._sender.width == 1 or self._settings.budget:
+            return deque([*packs, *singles])
+        # The longest begin first, lest the others wait for them in the end.
+        units = sorted(singles, key=lambda unit: -unit.weight[1])
+        # Many orders take long to be made: meanwhile others have to be on their way.
+        apart = len(units) // (len(packs) + 1)
+        for count, pack in enumerate(packs, 1):
+            units.insert(count * (apart + 1) - 1, pack)
+        return deque(units)
 
     # Controls
 
@@ -190,37 +206,6 @@ class Runner:
             if name not in sent and name not in run.not_run and name in self._suite.by_id:
                 yield name
 
-    def _leave_out(self, run: Run) -> None:
-        """Cases that the budget had no room for were not selected after all, nor those that look at them."""
-        sent = {name for record in run.records for name in (*record.atoms, record.case)}
-        out = {name: why for name, why in run.left_out.items() if name in self._suite.by_id and name not in sent}
-        for case in self._suite.cases:
-            missing = [name for name in case.reads if name in out]
-            if missing and case.id in run.selected:
-                out[case.id] = out[missing[0]]
-        groups = {self._suite.by_id[name].group for name in out} - {""}
-        for case in self._suite.cases:
-            if case.group in groups and case.expect is Expect.CONSISTENT and case.id in run.selected:
-                out.setdefault(case.id, "left out: others of its group were")
-        self._deselect(run, out)
-
-    def _leave_out_unfounded(self, run: Run) -> None:
-        """What looks at all answers has nothing to look at where the budget had no room for such requests."""
-        why = left_out(self._settings.budget)
-        unfounded = [
-            case.id
-            for case in self._suite.cases
-            if case.standing and run.judgements[case.id].verdict is Verdict.INCONCLUSIVE
-        ]
-        self._deselect(run, run.left_out | dict.fromkeys(unfounded, why))
-
-    @staticmethod
-    def _deselect(run: Run, out: dict[str, str]) -> None:
-        run.left_out |= {name: out[name] for name in run.selected if name in out}
-        run.left_out = {name: why for name, why in run.left_out.items() if name in out}
-        run.not_run = {name: why for name, why in run.not_run.items() if name not in run.left_out}
-        run.selected = tuple(name for name in run.selected if name not in run.left_out)
-
 
 class Single:
     """One case with its steps, as a unit of the flow."""
@@ -262,5 +247,5 @@ class Single:
             elif answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.FAILED):
                 at_once = True
             elif answer is Answer.REFUSED:
-                at_once |= case.expect is Expect.ACCEPT
+                at_once |= case.wanted(record.step) is Expect.ACCEPT
         return at_once

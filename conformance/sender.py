@@ -264,7 +264,7 @@ class Sender:
             self.run.not_run |= dict.fromkeys(names, f"not sent: it could create more than --max-orders={limit} orders")
             return False
         if budget and self.counted + requests + 1 > budget:
-            self.run.left_out |= dict.fromkeys(names, left_out(budget))
+            self.run.left_out |= dict.fromkeys(names, for_lack_of(budget))
             return False
         return True
 
@@ -292,7 +292,7 @@ def status(record: Record) -> int:
     return record.exchange.response.status if record.exchange.response else 0
 
 
-def left_out(budget: int) -> str:
+def for_lack_of(budget: int) -> str:
     """Why a case was not sent."""
     return f"left out: --budget={budget}"
 

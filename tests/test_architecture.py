@@ -32,6 +32,7 @@ LAYERS = (
     ("judge", "guard", "reader", "steps"),
     ("flow", "shrinking"),
     ("packing",),
+    ("budget",),
     ("runner",),
     ("cassettes", "journal", "preflight", "reference"),
     ("generation", "mock", "parts"),

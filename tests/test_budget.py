@@ -93,6 +93,31 @@ def test_single_constraints_are_exposed_within_the_budget(provider):
     assert own >= 0.9 * len(sample)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    ["AL-025/orders[].id.required/dropped", "AL-166/first-1-only", "AL-166/all-but-last", "AL-166/lone-orders-only"],
+)
+def test_where_orders_cannot_share_batches_the_budget_goes_to_what_judges_most(fault):
+    """An endpoint that takes the bad order of the probe gets most orders one by one: after all else."""
+    outcome = run(fault, budget=LIMITS["atlast"])
+    assert counted(outcome) <= LIMITS["atlast"]
+    assert red(outcome)
+
+
+@pytest.mark.parametrize("width", [1, 5])
+def test_what_was_found_is_not_left_out_with_others_of_its_group(width):
+    outcome = run("AL-039/no-age", budget=LIMITS["atlast"], concurrency=width)
+    assert "AL-039" in red(outcome)
+    assert "AL-039/createdAt.too-old-in-2nd-of-3" in outcome.selected
+    assert "others of its group" in run(budget=LIMITS["atlast"]).left_out["AL-039/createdAt.too-old-in-2nd-of-3"]
+
+
+@pytest.mark.parametrize("provider", PACKS)
+def test_requests_in_flight_change_nothing_about_what_comes_first(provider):
+    one, many = (set(run(provider=provider, budget=100, concurrency=width).selected) for width in (1, 4))
+    assert len(one & many) > 0.9 * len(one)
+
+
 def test_what_is_left_out_is_skipped_and_told(run_pytest, tmp_path):
     outcome = run_pytest(tmp_path, "--provider=atlast", "--budget=80", "--report=out")
     assert outcome.ret == 0

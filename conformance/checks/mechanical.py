@@ -246,7 +246,7 @@ def _enum(place: _Place) -> Iterator[Case]:
         yield from place.accepted(f"value-{_slug(member)}", member, rank=3)
     text = next((each for each in members if isinstance(each, str)), "")
     misses: dict[str, Json] = {
-        "cut": text[:-1], "lower-case": text.lower(), "upper-case": text.upper(), "longer": f"{text}X", "empty": "",
+        "lower-case": text.lower(), "upper-case": text.upper(), "cut": text[:-1], "longer": f"{text}X", "empty": "",
         "number": 1,
     }  # fmt: skip
     if random.Random(place.name).choice((True, False)):

@@ -1,0 +1,125 @@
+"""A budget of requests: what judges most comes first, and what there is no room for was not asked for after all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.model import Case, Expect, Level, Verdict
+from conformance.sender import for_lack_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conformance.flow import Unit
+    from conformance.packing import Pack
+    from conformance.plan import Plan
+    from conformance.sender import Run
+    from conformance.suite import Suite
+
+
+def by_yield(suite: Suite, todo: Plan) -> Plan:
+    """
+    The plan with those cases first that judge most.
+
+    One refusal of each constraint at each place comes first, and what else asks the same
+    thing again later; then other requirements, scenarios, and requirements below must.
+    """
+    by_hand = _by_hand(suite)
+    seen: Counter[tuple[str, ...]] = Counter()
+    ranked: list[tuple[tuple[int, int], Case]] = []
+    # A null shows both that a type is not looked at, and that nulls are let through.
+    for case in sorted(todo.singles, key=lambda case: (len(case.steps), not _sends_null(case))):
+        key = _question(suite, case, by_hand)
+        strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
+        rank = (seen[key], _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
+        if case.reading and case.requirement.level is Level.MUST and _sends_null(case):
+            # Nothing else shows a null that is let through, though it is no more than advice: before second tries.
+            rank = (1, -1)
+        seen[key] += strong
+        ranked.append((rank, case))
+    ranked.sort(key=lambda each: (each[0], each[1].rank))
+    return replace(todo, singles=tuple(case for _, case in ranked))
+
+
+def _by_hand(suite: Suite) -> Counter[str]:
+    """How many constraints of each requirement are tried by nothing but its cases made by hand."""
+    tried = {case.site for case in suite.cases if case.expect is Expect.REFUSE}
+    return Counter(
+        each.requirement.id
+        for each in suite.catalogue.sites
+        if each.site.key not in tried and each.site.keyword != "optional" and each.refuse_side in ("", "by-hand")
+    )
+
+
+def _question(suite: Suite, case: Case, by_hand: Counter[str]) -> tuple[str, ...]:
+    """What a case asks: cases with an equal question find the same faults, or nearly."""
+    what = case.site
+    path, _, keyword = what.rpartition(" ")
+    if (
+        keyword == "type"
+        and not _sends_null(case)
+        and any(each.site.key == f"{path} enum" for each in suite.catalogue.sites)
+    ):
+        # Whatever has another type is no member of the list either.
+        what = f"{path} enum"
+    if not what:
+        many = by_hand[case.requirement.id] > 1
+        what = " ".join([case.requirement.id, *(str(each["path"]) for each in case.steps[-1].change if many)])
+    return case.operation, what, str(case.wanted(len(case.steps) - 1))
+
+
+def _kind(suite: Suite, case: Case, by_hand: Counter[str]) -> int:
+    """Constraints first, then other single requests, then scenarios; other operations last."""
+    if case.answers_form and case.operation != suite.provider.main.id:
+        # One request, and every member of its answer is held against the documentation.
+        return 0
+    if case.operation != suite.provider.main.id:
+        return 3
+    if case.site or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):
+        return 0
+    return 2 if len(case.steps) > 1 else 1
+
+
+def _sends_null(case: Case) -> bool:
+    change = case.steps[0].change
+    return bool(change) and change[-1].get("op") == "replace" and change[-1].get("value", "") in (None, "@null")
+
+
+def by_need(cases: Sequence[Case], singles: Sequence[Unit], packs: Sequence[Pack]) -> Iterator[Unit]:
+    """Lone orders, each before the first case that is held against it, and the others last: they are many."""
+    waiting = {pack.atoms[0].id: pack for pack in packs}
+    for case, single in zip(cases, singles, strict=True):
+        if case.twin in waiting:
+            yield waiting.pop(case.twin)
+        yield single
+    yield from waiting.values()
+
+
+def leave_out(run: Run) -> None:
+    """
+    Cases that the budget had no room for were not selected after all, nor those that look at them.
+
+    Whatever was found stays: what a case shows does not become untrue by what is not sent.
+    """
+    suite = run.suite
+    sent = {name for record in run.records for name in (*record.atoms, record.case)}
+    out = {name: why for name, why in run.left_out.items() if name in suite.by_id and name not in sent}
+    for case in suite.cases:
+        missing = [name for name in case.reads if name in out]
+        if missing:
+            out[case.id] = out[missing[0]]
+    groups = {suite.by_id[name].group for name in out} - {""}
+    for case in suite.cases:
+        verdict = run.judgements[case.id].verdict
+        if case.group in groups and case.expect is Expect.CONSISTENT:
+            out.setdefault(case.id, "left out: others of its group were")
+        elif case.standing and verdict is Verdict.INCONCLUSIVE:
+            # What looks at all answers has nothing to look at where there was no room for such requests.
+            out.setdefault(case.id, for_lack_of(run.settings.budget))
+        if verdict in (Verdict.VIOLATION, Verdict.ADVISORY):
+            out.pop(case.id, None)
+    run.left_out = {name: out[name] for name in run.selected if name in out}
+    run.not_run = {name: why for name, why in run.not_run.items() if name not in run.left_out}
+    run.selected = tuple(name for name in run.selected if name not in run.left_out)
