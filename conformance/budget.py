@@ -28,16 +28,20 @@ def by_yield(suite: Suite, todo: Plan) -> Plan:
     """
     by_hand = _by_hand(suite)
     seen: Counter[tuple[str, ...]] = Counter()
+    sent: set[str] = set()
     ranked: list[tuple[tuple[int, int], Case]] = []
     # A null shows both that a type is not looked at, and that nulls are let through.
-    for case in sorted(todo.singles, key=lambda case: (len(case.steps), not _sends_null(case))):
+    for case in sorted(todo.singles, key=lambda case: (len(case.steps), not case.site, not _sends_null(case))):
         key = _question(suite, case, by_hand)
         strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
-        rank = (seen[key], _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
+        # What another requirement asks with the same change is answered already.
+        same = _change(case) in sent
+        rank = (max(seen[key], same), _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
         if case.reading and case.requirement.level is Level.MUST and _sends_null(case):
             # Nothing else shows a null that is let through, though it is no more than advice: before second tries.
             rank = (1, -1)
         seen[key] += strong
+        sent.add(_change(case))
         ranked.append((rank, case))
     ranked.sort(key=lambda each: (each[0], each[1].rank))
     return replace(todo, singles=tuple(case for _, case in ranked))
@@ -70,16 +74,27 @@ def _question(suite: Suite, case: Case, by_hand: Counter[str]) -> tuple[str, ...
     return case.operation, what, str(case.wanted(len(case.steps) - 1))
 
 
+def _change(case: Case) -> str:
+    """What a case does to an order, or to orders; two that are alike in this have the same answer."""
+    return repr([case.operation, case.recipe.lines, *((each.slots, each.scope, each.change) for each in case.steps)])
+
+
 def _kind(suite: Suite, case: Case, by_hand: Counter[str]) -> int:
-    """Constraints first, then other single requests, then scenarios; other operations last."""
-    if case.answers_form and case.operation != suite.provider.main.id:
-        # One request, and every member of its answer is held against the documentation.
-        return 0
-    if case.operation != suite.provider.main.id:
+    """
+    Constraints and who may send at all come first, then other rules for an order, and then other single requests.
+
+    Scenarios come after these, with what is held against others of its kind; other operations last.
+    """
+    main = case.operation == suite.provider.main.id
+    if not main:
+        # One request of an operation is enough to hold every member of its answer against the documentation.
+        return 0 if case.answers_form else 4
+    if len(case.steps) > 1 or case.group:
         return 3
-    if case.site or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):
+    if case.site or case.expect is Expect.DENY or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):
         return 0
-    return 2 if len(case.steps) > 1 else 1
+    # Each vendor writes the rules for orders; what reads JSON is a library.
+    return 1 if case.expect is Expect.REFUSE and case.steps[0].scope == "order" else 2
 
 
 def _sends_null(case: Case) -> bool:
@@ -113,7 +128,7 @@ def leave_out(run: Run) -> None:
     groups = {suite.by_id[name].group for name in out} - {""}
     for case in suite.cases:
         verdict = run.judgements[case.id].verdict
-        if case.group in groups and case.expect is Expect.CONSISTENT:
+        if case.group in groups and (case.expect is Expect.CONSISTENT or verdict is Verdict.OBSERVED):
             out.setdefault(case.id, "left out: others of its group were")
         elif case.standing and verdict is Verdict.INCONCLUSIVE:
             # What looks at all answers has nothing to look at where there was no room for such requests.

@@ -162,15 +162,19 @@ class Evidence:
         told = [self.atom(index, name) for index in self.of.get(name, ())]
         return bool(told) and Answer.ACCEPTED not in told and told[-1] in _REFUSED
 
-    def twin_accepted(self, case: Case) -> bool:
-        """Whether the accepted counterpart of a refusal was accepted."""
+    def untwinned(self, case: Case) -> str:
+        """Why the accepted counterpart of a refusal is not there; empty where it was accepted."""
         if self.is_token(case):
-            return any(
+            issued = any(
                 self.answers[index] is Answer.ACCEPTED
                 for index, record in enumerate(self.records)
                 if record.exchange.operation == case.operation and not record.changes
             )
-        return any(self.atom(index, case.twin) is Answer.ACCEPTED for index in self.of.get(case.twin, []))
+            return "" if issued else "no request for a token without a change was accepted"
+        sent = self.of.get(case.twin, [])
+        if any(self.atom(index, case.twin) is Answer.ACCEPTED for index in sent):
+            return ""
+        return f"its accepted twin ({case.twin}) was {'refused too' if sent else 'not sent'}"
 
     def atom(self, index: int, name: str) -> Answer:
         """What became of the first order that stands for something in one exchange."""

@@ -209,8 +209,8 @@ class _Bench:
             return Judgement(self._evidence.failed(case), finding)
         if case.expect is Expect.REFUSE and answer is Answer.AMBIGUOUS and not self._evidence.confirmed(case, index):
             return Judgement(Verdict.INCONCLUSIVE, reason=f"{got}: not an answer to the body")
-        if not self._evidence.twin_accepted(case):
-            return Judgement(Verdict.INCONCLUSIVE, reason=f"its accepted twin ({case.twin}) was refused too")
+        if reason := self._evidence.untwinned(case):
+            return Judgement(Verdict.INCONCLUSIVE, reason=reason)
         if base := self._evidence.base_refused(case):
             return Judgement(Verdict.INCONCLUSIVE, reason=_AS_ITS_BASE.format(base=base))
         if case.expect is Expect.REFUSE and self._evidence.redirected(index):

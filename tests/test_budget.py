@@ -1,7 +1,7 @@
 """A budget of requests: what judges most comes first, and what is left out is said."""
 
 import pytest
-from harness import all_faults, red, run, suite
+from harness import all_faults, overall, red, run, suite
 
 PACKS = ("atlast", "sendcloud", "ezcards", "centra")
 LIMITS = {"atlast": 150, "sendcloud": 300}
@@ -102,6 +102,27 @@ def test_where_orders_cannot_share_batches_the_budget_goes_to_what_judges_most(f
     outcome = run(fault, budget=LIMITS["atlast"])
     assert counted(outcome) <= LIMITS["atlast"]
     assert red(outcome)
+
+
+def test_what_has_no_twin_for_lack_of_room_is_said_to_have_none():
+    """Not that it was refused: nobody asked."""
+    outcome = run(max_orders=60)
+    reasons = {each.reason for each in outcome.judgements.values()}
+    assert any(each.startswith("its accepted twin") and each.endswith("was not sent") for each in reasons)
+    assert not any(each.endswith("was refused too") for each in reasons)
+
+
+@pytest.mark.parametrize("fault", ["AL-002/no-token", "AL-003/any-token", "AL-003/token-begins"])
+def test_who_may_send_is_asked_within_the_budget(fault):
+    outcome = run(fault, budget=LIMITS["atlast"])
+    assert overall(outcome) == "nonconformant"
+
+
+def test_what_another_requirement_asks_with_the_same_change_comes_later():
+    """AL-158 sends the null that AL-123 sends as well."""
+    left = run(budget=LIMITS["atlast"]).left_out
+    assert "AL-158/null.required-member" in left
+    assert "AL-123/customer.lastName.type-null" not in left
 
 
 @pytest.mark.parametrize("width", [1, 5])
