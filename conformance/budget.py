@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from conformance.model import Case, Expect, Level, Verdict
 from conformance.sender import for_lack_of
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.flow import Unit
+    from conformance.model import Json
     from conformance.packing import Pack
     from conformance.plan import Plan
     from conformance.sender import Run
@@ -26,18 +27,17 @@ def by_yield(suite: Suite, todo: Plan) -> Plan:
     One refusal of each constraint at each place comes first, and what else asks the same
     thing again later; then other requirements, scenarios, and requirements below must.
     """
-    by_hand = _by_hand(suite)
+    by_hand, whole = _by_hand(suite), _whole_numbers(suite)
     seen: Counter[tuple[str, ...]] = Counter()
     sent: set[str] = set()
     ranked: list[tuple[tuple[int, int], Case]] = []
-    # A null shows both that a type is not looked at, and that nulls are let through.
-    for case in sorted(todo.singles, key=lambda case: (len(case.steps), not case.site, not _sends_null(case))):
+    for case in sorted(todo.singles, key=lambda case: (len(case.steps), not case.site, -_shows(case, whole))):
         key = _question(suite, case, by_hand)
         strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
         # What another requirement asks with the same change is answered already.
         same = _change(case) in sent
         rank = (max(seen[key], same), _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
-        if case.reading and case.requirement.level is Level.MUST and _sends_null(case):
+        if case.reading and case.requirement.level is Level.MUST and _is_null(_value(case)):
             # Nothing else shows a null that is let through, though it is no more than advice: before second tries.
             rank = (1, -1)
         seen[key] += strong
@@ -63,7 +63,7 @@ def _question(suite: Suite, case: Case, by_hand: Counter[str]) -> tuple[str, ...
     path, _, keyword = what.rpartition(" ")
     if (
         keyword == "type"
-        and not _sends_null(case)
+        and not _is_null(_value(case))
         and any(each.site.key == f"{path} enum" for each in suite.catalogue.sites)
     ):
         # Whatever has another type is no member of the list either.
@@ -81,25 +81,43 @@ def _change(case: Case) -> str:
 
 def _kind(suite: Suite, case: Case, by_hand: Counter[str]) -> int:
     """
-    Constraints and who may send at all come first, then other rules for an order, and then other single requests.
+    Constraints come first, then who may send at all and other rules for an order, and then other single requests.
 
     Scenarios come after these, with what is held against others of its kind; other operations last.
     """
     main = case.operation == suite.provider.main.id
     if not main:
         # One request of an operation is enough to hold every member of its answer against the documentation.
-        return 0 if case.answers_form else 4
+        return 1 if case.answers_form else 4
     if len(case.steps) > 1 or case.group:
         return 3
-    if case.site or case.expect is Expect.DENY or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):
+    if case.site or (by_hand[case.requirement.id] and case.expect is Expect.REFUSE):
         return 0
     # Each vendor writes the rules for orders; what reads JSON is a library.
-    return 1 if case.expect is Expect.REFUSE and case.steps[0].scope == "order" else 2
+    by_vendor = case.expect is Expect.REFUSE and case.steps[0].scope == "order"
+    return 1 if by_vendor or case.expect is Expect.DENY else 2
 
 
-def _sends_null(case: Case) -> bool:
+def _whole_numbers(suite: Suite) -> set[str]:
+    """The constraints by which a member is a whole number."""
+    types = [each.site for each in suite.catalogue.sites if each.site.keyword == "type"]
+    return {each.key for each in types if each.value == "integer" or "integer" in cast("list[str]", each.value)}
+
+
+def _shows(case: Case, whole: set[str]) -> int:
+    """How much more a value of a wrong type shows than that the type is not looked at."""
+    # A fraction for a whole number, that any number is taken; a null, that nulls are let through.
+    value = _value(case)
+    return 2 if isinstance(value, float) and case.site in whole else 1 if _is_null(value) else 0
+
+
+def _value(case: Case) -> Json:
     change = case.steps[0].change
-    return bool(change) and change[-1].get("op") == "replace" and change[-1].get("value", "") in (None, "@null")
+    return change[-1].get("value", "") if change and change[-1].get("op") == "replace" else ""
+
+
+def _is_null(value: Json) -> bool:
+    return value in (None, "@null")
 
 
 def by_need(cases: Sequence[Case], singles: Sequence[Unit], packs: Sequence[Pack]) -> Iterator[Unit]:

@@ -115,7 +115,9 @@ def _enter(ledger: Ledger, suite: Suite, record: Record, answer: Answer, orders:
     """Enter what one batch should have done to the store."""
     case = suite.by_id.get(record.case)
     # What was observed, sent several times at once, broken off, or beside a bad order may have ended either way.
-    sure = record.purpose not in ("lost", "probe") and (case is None or (case.expect is not Expect.OBSERVE and not case.parallel))
+    sure = record.purpose not in ("lost", "probe") and (
+        case is None or (case.expect is not Expect.OBSERVE and not case.parallel)
+    )
     wanted = case is None or case.wanted(record.step) is Expect.ACCEPT
     for order in orders:
         key = key_of(suite.provider.main, order)

@@ -35,7 +35,8 @@ class Steps:
 
         Another ``attempt`` has other identifiers.
         """
-        if self.beside:
+        if self.beside and self._sender.room_for(0, (), 3):
+            # With less room, nobody could tell whether its place was why it was taken.
             case = beside.placed(case)
         if case.parallel:
             composed = self._composed(case, attempt)
