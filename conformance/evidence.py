@@ -162,6 +162,12 @@ class Evidence:
         told = [self.atom(index, name) for index in self.of.get(name, ())]
         return bool(told) and Answer.ACCEPTED not in told and told[-1] in _REFUSED
 
+    def among_others(self, index: int) -> bool:
+        """Whether a record is a pack of several orders that was not taken: nobody knows for which of them."""
+        record, operation = self.records[index], self.suite.provider.main
+        several = record.purpose == "pack" and len(record.atoms) > 1 and operation.mixed_batch != "per-order"
+        return several and self.answers[index] is not Answer.ACCEPTED
+
     def untwinned(self, case: Case) -> str:
         """Why the accepted counterpart of a refusal is not there; empty where it was accepted."""
         if self.is_token(case):

@@ -74,6 +74,11 @@ class _Bench:
         indexes = self._after_confirmation(sent)
         if case.expect is Expect.ACCEPT:
             indexes = sent = self._settling(case, indexes)
+            if self._evidence.among_others(indexes[-1]):
+                reason = "it was refused together with others, and there was no room to send it alone"
+                return Judgement(
+                    Verdict.INCONCLUSIVE, exchange_ids=(self._evidence.records[indexes[-1]].exchange.id,), reason=reason
+                )
         judgement, decisive = self._in_its_place(case, indexes)
         if decisive != indexes:
             indexes = sent = decisive
