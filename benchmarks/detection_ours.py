@@ -11,7 +11,7 @@ from conformance.model import Verdict
 from conformance.reference import detection
 from conformance.reference.app import Endpoint, credentials
 from conformance.reference.behaviour import healthy
-from conformance.reference.inprocess import AppTransport, patience
+from conformance.reference.inprocess import AppTransport, Between, patience
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
 from conformance.target import DEFAULT_SEED, instant_of, token_of
@@ -134,24 +134,6 @@ def shown(run, requirement) -> str:
     if run.stopped:
         return "control"
     return "inconclusive" if Verdict.INCONCLUSIVE in found else ""
-
-
-@dataclass
-class Between:
-    """A transport that hands every answer of another one through ``change``."""
-
-    inner: AppTransport
-    change: object
-
-    def send(self, request, operation, name, now):
-        exchange = self.inner.send(request, operation, name, now)
-        return replace(exchange, response=self.change(request, exchange.response))
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
 
 
 # Endpoints that do what is documented in ways of their own

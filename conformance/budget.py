@@ -120,13 +120,25 @@ def _is_null(value: Json) -> bool:
     return value in (None, "@null")
 
 
-def by_need(cases: Sequence[Case], singles: Sequence[Unit], packs: Sequence[Pack]) -> Iterator[Unit]:
-    """Lone orders, each before the first case that is held against it, and the others last: they are many."""
+def in_order(cases: Sequence[Case], singles: Sequence[Unit], packs: Sequence[Pack], *, alone: bool) -> Iterator[Unit]:
+    """
+    The units of cases and packs: the largest batch, packs, and then the cases in their order.
+
+    An endpoint that refuses the largest batch for its size refuses packs as well, and taking these apart may use up all
+    there is. Orders that have to go ``alone`` come each before the first case that is held against it, and the
+    others last: they are many.
+    """
+    sized = [case.site != "" and case.expect is Expect.ACCEPT and len(case.steps[0].slots) > 1 for case in cases]
+    yield from (single for single, first in zip(singles, sized, strict=True) if first)
     waiting = {pack.atoms[0].id: pack for pack in packs}
-    for case, single in zip(cases, singles, strict=True):
+    if not alone:
+        yield from packs
+        waiting.clear()
+    for case, single, first in zip(cases, singles, sized, strict=True):
         if case.twin in waiting:
             yield waiting.pop(case.twin)
-        yield single
+        if not first:
+            yield single
     yield from waiting.values()
 
 

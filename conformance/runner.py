@@ -153,9 +153,9 @@ class Runner:
     def _queue(self, cases: Sequence[Case], attempt: str, packs: Iterable[Pack] = ()) -> deque[Unit]:
         singles: list[Unit] = [Single(self, self._sender, case, attempt) for case in cases]
         packs = list(packs)
-        if self._settings.budget and self._alone:
-            return deque(budget.by_need(cases, singles, packs))
-        if self._sender.width == 1 or self._settings.budget:
+        if self._settings.budget:
+            return deque(budget.in_order(cases, singles, packs, alone=self._alone))
+        if self._sender.width == 1:
             return deque([*packs, *singles])
         # The longest begin first, lest the others wait for them in the end.
         units = sorted(singles, key=lambda unit: -unit.weight[1])

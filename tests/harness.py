@@ -10,7 +10,7 @@ from conformance.model import Verdict
 from conformance.reference import faults
 from conformance.reference.app import CREDENTIALS, Endpoint
 from conformance.reference.behaviour import healthy
-from conformance.reference.inprocess import AppTransport, patience
+from conformance.reference.inprocess import AppTransport, Between, patience
 from conformance.report.build import build
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
@@ -55,23 +55,6 @@ def run(
     settings = {"seed": 1, "token": "tests1", "instant": NOW, "pack": pack, "patience": patience} | settings
     runner = Runner(made, around(transport) if around else transport, Settings(**settings))
     return runner.run(selected or [case.id for case in made.cases])
-
-
-class Between:
-    """A transport that hands every answer of another one through ``change``."""
-
-    def __init__(self, inner, change):
-        self.inner, self.change = inner, change
-
-    def send(self, request, operation, name, now):
-        exchange = self.inner.send(request, operation, name, now)
-        return replace(exchange, response=self.change(request, exchange.response))
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
 
 
 def behind(change, **more):

@@ -112,12 +112,19 @@ def test_what_has_no_twin_for_lack_of_room_is_said_to_have_none():
     assert not any(each.endswith("was refused too") for each in reasons)
 
 
-@pytest.mark.parametrize("budget", [20, 60, 150])
+@pytest.mark.parametrize("budget", [21, 60, 150])
 def test_nobody_is_blamed_for_a_pack_that_there_was_no_room_to_take_apart(budget):
     """An endpoint that takes one order at a time refuses packs of any size, whatever is in them."""
     outcome = run("AL-169/one-order", budget=budget)
     assert not {case for case in red(outcome) if case not in ("AL-169", "AL-021")}
     assert any("refused together with others" in each.reason for each in outcome.judgements.values())
+
+
+@pytest.mark.parametrize("budget", [60, 150, 300])
+def test_the_largest_batch_is_sent_before_packs_are_taken_apart(budget):
+    outcome = run("AL-169/one-order", budget=budget)
+    assert overall(outcome) == "nonconformant"
+    assert red(outcome) == {"AL-021"}
 
 
 @pytest.mark.parametrize("fault", ["AL-002/no-token", "AL-003/any-token", "AL-003/token-begins"])

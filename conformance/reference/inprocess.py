@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.model import Exchange, Request, Response
@@ -72,6 +73,27 @@ class AppTransport:
         return Exchange(
             name, operation, request, now, 0.0, Response(start["status"], fields, self._vault.scrub_bytes(content))
         )
+
+    def renew_credentials(self) -> bool:
+        """Nothing expires in-process."""
+        return False
+
+    def other_base(self) -> bool:
+        """There is one application at one place."""
+        return False
+
+
+class Between:
+    """A transport in which ``change`` has the last word on every answer of another: what stands before an endpoint."""
+
+    def __init__(self, inner: AppTransport, change: Callable[[Request, Response | None], Response | None]) -> None:
+        self._inner = inner
+        self._change = change
+
+    def send(self, request: Request, operation: str, name: str, now: datetime) -> Exchange:
+        """Run the application on one request."""
+        exchange = self._inner.send(request, operation, name, now)
+        return replace(exchange, response=self._change(request, exchange.response))
 
     def renew_credentials(self) -> bool:
         """Nothing expires in-process."""
