@@ -10,12 +10,12 @@ from conformance.model import Case, Expect, Level, Verdict
 from conformance.sender import for_lack_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from conformance.flow import Unit
     from conformance.model import Json
     from conformance.packing import Pack
-    from conformance.plan import Plan
+    from conformance.plan import Atom, Plan
     from conformance.sender import Run
     from conformance.suite import Suite
 
@@ -25,7 +25,8 @@ def by_yield(suite: Suite, todo: Plan) -> Plan:
     The plan with those cases first that judge most.
 
     One refusal of each constraint at each place comes first, and what else asks the same
-    thing again later; then other requirements, scenarios, and requirements below must.
+    thing again later; then other requirements, scenarios, and requirements below must. Orders that share batches
+    are sorted alike: cases of a must, then what is held against, as early as it is needed, then the others.
     """
     by_hand, whole = _by_hand(suite), _whole_numbers(suite)
     seen: Counter[tuple[str, ...]] = Counter()
@@ -33,18 +34,32 @@ def by_yield(suite: Suite, todo: Plan) -> Plan:
     ranked: list[tuple[tuple[int, int], Case]] = []
     for case in sorted(todo.singles, key=lambda case: (len(case.steps), not case.site, -_shows(case, whole))):
         key = _question(suite, case, by_hand)
-        strong = case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
+        must = _asks_for_a_must(case)
         # What another requirement asks with the same change is answered already.
         same = _change(case) in sent
-        rank = (max(seen[key], same), _kind(suite, case, by_hand)) if strong else (len(todo.singles), 0)
+        rank = (max(seen[key], same), _kind(suite, case, by_hand)) if must else (len(todo.singles), 0)
         if case.reading and case.requirement.level is Level.MUST and _is_null(_value(case)):
             # Nothing else shows a null that is let through, though it is no more than advice: before second tries.
             rank = (1, -1)
-        seen[key] += strong
+        seen[key] += must
         sent.add(_change(case))
         ranked.append((rank, case))
     ranked.sort(key=lambda each: (each[0], each[1].rank))
-    return replace(todo, singles=tuple(case for _, case in ranked))
+    singles = tuple(case for _, case in ranked)
+    strong = _strong(suite, todo.atoms)
+    needed = {case.twin: -place for place, case in enumerate(reversed(singles))}
+    atoms = sorted(todo.atoms, key=lambda atom: (atom.id not in strong, needed.get(atom.id, len(singles))))
+    return replace(todo, atoms=tuple(atoms), singles=singles)
+
+
+def _asks_for_a_must(case: Case) -> bool:
+    return case.requirement.level is Level.MUST and case.expect is not Expect.OBSERVE and not case.reading
+
+
+def _strong(suite: Suite, atoms: Iterable[Atom]) -> set[str]:
+    """The atoms that ask for what must be, and what these are held against."""
+    cases = [suite.by_id[atom.id] for atom in atoms if atom.id in suite.by_id]
+    return {name for case in cases if _asks_for_a_must(case) for name in (case.id, case.twin)}
 
 
 def _by_hand(suite: Suite) -> Counter[str]:
@@ -120,26 +135,30 @@ def _is_null(value: Json) -> bool:
     return value in (None, "@null")
 
 
-def in_order(cases: Sequence[Case], singles: Sequence[Unit], packs: Sequence[Pack], *, alone: bool) -> Iterator[Unit]:
+def in_order(
+    suite: Suite, cases: Sequence[Case], singles: Sequence[Unit], packs: Sequence[Pack], *, alone: bool
+) -> Iterator[Unit]:
     """
     The units of cases and packs: the largest batch, packs, and then the cases in their order.
 
     An endpoint that refuses the largest batch for its size refuses packs as well, and taking these apart may use up all
-    there is. Orders that have to go ``alone`` come each before the first case that is held against it, and the
-    others last: they are many.
+    there is. A pack without any case of a must, and every order that has to go ``alone``, comes before the first case
+    that is held against one of its orders, and last if there is none: those alone are many.
     """
     sized = [case.site != "" and case.expect is Expect.ACCEPT and len(case.steps[0].slots) > 1 for case in cases]
     yield from (single for single, first in zip(singles, sized, strict=True) if first)
-    waiting = {pack.atoms[0].id: pack for pack in packs}
-    if not alone:
-        yield from packs
-        waiting.clear()
+    strong = _strong(suite, [atom for pack in packs for atom in pack.atoms]) if not alone else set()
+    at_once = [any(atom.id in strong for atom in pack.atoms) for pack in packs]
+    yield from (pack for pack, first in zip(packs, at_once, strict=True) if first)
+    waiting = [pack for pack, first in zip(packs, at_once, strict=True) if not first]
+    held = {atom.id: pack for pack in waiting for atom in pack.atoms}
     for case, single, first in zip(cases, singles, sized, strict=True):
-        if case.twin in waiting:
-            yield waiting.pop(case.twin)
+        if (pack := held.get(case.twin)) in waiting:
+            waiting.remove(pack)
+            yield pack
         if not first:
             yield single
-    yield from waiting.values()
+    yield from waiting
 
 
 def leave_out(run: Run) -> None:

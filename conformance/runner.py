@@ -154,7 +154,7 @@ class Runner:
         singles: list[Unit] = [Single(self, self._sender, case, attempt) for case in cases]
         packs = list(packs)
         if self._settings.budget:
-            return deque(budget.in_order(cases, singles, packs, alone=self._alone))
+            return deque(budget.in_order(self._suite, cases, singles, packs, alone=self._alone))
         if self._sender.width == 1:
             return deque([*packs, *singles])
         # The longest begin first, lest the others wait for them in the end.

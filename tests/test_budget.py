@@ -3,6 +3,8 @@
 import pytest
 from harness import all_faults, overall, red, run, suite
 
+from conformance.model import Expect, Level
+
 PACKS = ("atlast", "sendcloud", "ezcards", "centra")
 LIMITS = {"atlast": 150, "sendcloud": 300}
 
@@ -125,6 +127,23 @@ def test_the_largest_batch_is_sent_before_packs_are_taken_apart(budget):
     outcome = run("AL-169/one-order", budget=budget)
     assert overall(outcome) == "nonconformant"
     assert red(outcome) == {"AL-021"}
+
+
+@pytest.mark.parametrize(("provider", "budget"), [("sendcloud", 300), ("centra", 150)])
+def test_batches_of_mere_advice_come_after_what_must_be(provider, budget):
+    outcome = run(provider=provider, budget=budget)
+    by_id = outcome.suite.by_id
+    packs = [{by_id[name].requirement.level for name in each.atoms if name in by_id} for each in outcome.records]
+    assert all(Level.MUST in levels for levels in packs if levels)
+    assert any(case.requirement.level is not Level.MUST for case in map(by_id.get, outcome.left_out))
+    # Nothing of what must be is left out of the batches.
+    assert not [name for name in outcome.left_out if by_id[name].expect is Expect.ACCEPT and by_id[name].site]
+
+
+def test_the_answer_to_a_request_for_a_token_is_seen_within_the_budget():
+    """It was what one batch too many had no room for."""
+    outcome = run("SC-009/no-lifetime", provider="sendcloud", budget=LIMITS["sendcloud"])
+    assert overall(outcome) == "nonconformant"
 
 
 @pytest.mark.parametrize("fault", ["AL-002/no-token", "AL-003/any-token", "AL-003/token-begins"])
