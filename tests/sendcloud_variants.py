@@ -7,32 +7,12 @@ faults of the reference endpoint.
 
 import json
 import re
-import threading
 from dataclasses import dataclass, replace
 
-from conformance.patience import Patience
+from wrapping import JSON, Said, Wrapping
 
 PREFIX = "/data/attributes/"
 _ORDER = re.compile(r"/data/attributes/\[(\d+)\](/.*)?")
-_HEADERS = [(b"content-type", b"application/json")]
-
-
-class Clock:
-    """Seconds that pass only while somebody waits."""
-
-    def __init__(self):
-        self._now = 0.0
-        self._lock = threading.Lock()
-
-    def monotonic(self):
-        return self._now
-
-    def sleep(self, seconds):
-        with self._lock:
-            self._now += seconds
-
-    def patience(self, limit=60.0):
-        return Patience(limit, self.monotonic, self.sleep)
 
 
 @dataclass(frozen=True)
@@ -84,31 +64,6 @@ class Call:
         return Call(self.scope | {"method": method, "path": path, "raw_path": path.encode(), "query_string": b""}, b"")
 
 
-@dataclass(frozen=True)
-class Said:
-    """An answer."""
-
-    status: int
-    headers: list
-    body: bytes = b""
-
-    @property
-    def json(self):
-        """The body as JSON, to be changed at will; None for anything else."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
-
-    def saying(self, value, status=0):
-        """The same answer with other JSON."""
-        return replace(self, status=status or self.status, body=json.dumps(value).encode())
-
-    @property
-    def accepts(self):
-        return 200 <= self.status < 300
-
-
 def key_of(order):
     """What identifies an order, or None where it lacks that."""
     try:
@@ -132,10 +87,10 @@ def busy():
         "detail": "Some orders are processed by another call; the whole batch was dropped.",
         "source": {"pointer": "/data"},
     }
-    return Said(400, _HEADERS, json.dumps({"errors": [error]}).encode())
+    return Said(400, JSON, json.dumps({"errors": [error]}).encode())
 
 
-class Around:
+class Around(Wrapping):
     """
     An ASGI application around another one.
 
@@ -143,40 +98,18 @@ class Around:
     """
 
     def __init__(self, inner):
-        self.inner = inner
+        super().__init__(inner)
         self.taken = {}
         self.calls = []
 
-    async def __call__(self, scope, receive, send):
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+    def call(self, scope, body):
         call = Call(scope, body)
-        said = await self.answer(call)
-        self.calls.append((call.method, call.path, said.status))
-        headers = [each for each in said.headers if each[0].lower() != b"content-length"]
-        if said.body:
-            headers.append((b"content-length", str(len(said.body)).encode()))
-        await send({"type": "http.response.start", "status": said.status, "headers": headers})
-        await send({"type": "http.response.body", "body": said.body})
+        self.calls.append((call.method, call.path))
+        return call
 
     async def ask(self, call):
         """What the application inside answers."""
-        headers = [each for each in call.scope["headers"] if each[0].lower() != b"content-length"]
-        headers.append((b"content-length", str(len(call.body)).encode()))
-        sent = []
-
-        async def receive():
-            return {"type": "http.request", "body": call.body, "more_body": False}
-
-        async def send(message):
-            sent.append(message)
-
-        await self.inner(call.scope | {"headers": headers}, receive, send)
-        body = b"".join(each.get("body", b"") for each in sent[1:])
-        said = Said(sent[0]["status"], list(sent[0]["headers"]), body)
+        said = await super().ask(call)
         if call.orders and said.accepts:
             for order, entry in zip(call.orders, said.json["data"], strict=True):
                 self.taken[key_of(order)] = entry["id"]
@@ -185,10 +118,6 @@ class Around:
     def is_update(self, order):
         """Whether an order would change one that is there."""
         return key_of(order) in self.taken or str(order.get("id")) in {str(each) for each in self.taken.values()}
-
-    async def answer(self, call):
-        """What callers are answered. Subclasses have their own ways."""
-        return self.changed(call, await self.ask(call))
 
     def changed(self, call, said):
         """What becomes of an answer."""

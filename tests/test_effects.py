@@ -4,6 +4,7 @@ import pytest
 import sendcloud_variants
 from endpoints import TOKEN, Endpoint
 from variants import CREDENTIALS, NOW, cases, pack, served
+from wrapping import Said
 
 from conformance import changes, plan, resources
 from conformance.batches import Composer, Unmade
@@ -81,7 +82,7 @@ class Undeletable(sendcloud_variants.Around):
     """Refuses to delete."""
 
     async def answer(self, call):
-        return sendcloud_variants.Said(405, []) if call.method == "DELETE" else await super().answer(call)
+        return Said(405, []) if call.method == "DELETE" else await super().answer(call)
 
 
 def test_what_was_cleaned_up_is_counted(run_pytest, tmp_path):

@@ -16,6 +16,7 @@ import sendcloud_variants
 from click.testing import CliRunner
 from endpoints import CLIENT, TOKEN, Endpoint
 from variants import CREDENTIALS, pack, served
+from wrapping import Said
 
 from conformance import preflight, providers, resources, suite
 from conformance.cli import cli
@@ -61,7 +62,7 @@ class Recording(sendcloud_variants.Around):
     async def answer(self, call):
         self.methods.append(call.method)
         if call.is_list and self.status:
-            return sendcloud_variants.Said(self.status, [(b"content-type", b"application/json")], b'{"no": 1}')
+            return Said(self.status, [(b"content-type", b"application/json")], b'{"no": 1}')
         return await super().answer(call)
 
 

@@ -29,6 +29,8 @@ from harness import (
     verdicts,
 )
 from harness import run as run_any
+from variants import conforms, unhappy
+from wrapping import Clock, Said
 
 from conformance import suite as suites
 from conformance.judge import judge
@@ -57,7 +59,7 @@ def endpoint(*, strict=False, delay=0.0, clock=lambda: NOW, **changes):
 def run(around=None, *, inside=None, clean_up=False, **more):
     """One run; waiting takes no time. ``around`` is a variant, ``inside`` the endpoint in it."""
     app = (inside or endpoint()).app()
-    settings = {"clean_up": clean_up, "patience": variants.Clock().patience} | more
+    settings = {"clean_up": clean_up, "patience": Clock().patience} | more
     return run_any(provider=NAME, app=around(app) if around else app, **settings)
 
 
@@ -73,23 +75,6 @@ def cases(*requirements, areas=()):
     ]
     assert chosen
     return chosen
-
-
-def unhappy(done):
-    """Everything that is neither conformant nor merely observed, with what was seen."""
-    words = ("violation", "advisory", "inconclusive")
-    return {
-        name: (str(each.verdict), each.reason, each.findings[:1])
-        for name, each in done.judgements.items()
-        if each.verdict in words and name in done.selected
-    }
-
-
-def conforms(done):
-    """The run is conformant, and nothing in it is less than that."""
-    assert done.stopped == ""
-    assert unhappy(done) == {}
-    assert overall(done) == "conformant"
 
 
 # The healthy endpoint
@@ -141,7 +126,7 @@ def test_orders_that_cannot_be_deleted_are_named():
 
     class Undeletable(variants.Around):
         async def answer(self, call):
-            return variants.Said(405, []) if call.method == "DELETE" else await super().answer(call)
+            return Said(405, []) if call.method == "DELETE" else await super().answer(call)
 
     inside = endpoint()
     done = run(Undeletable, inside=inside, clean_up=True, selected=cases("SC-030", "SC-284"))
@@ -266,7 +251,7 @@ def test_several_oddities_at_once_raise_no_alarm():
 
 def test_slow_storage_that_refuses_updates_meanwhile_raises_no_alarm(monkeypatch):
     """Orders are being stored for twenty seconds, and updates of them are refused for the moment."""
-    clock = variants.Clock()
+    clock = Clock()
     monkeypatch.setattr(shelf, "time", clock)
     monkeypatch.setattr(reading, "time", clock)
     inside = endpoint(delay=20, busy_while_storing=True)
@@ -277,7 +262,7 @@ def test_slow_storage_that_refuses_updates_meanwhile_raises_no_alarm(monkeypatch
 
 def test_storage_that_becomes_slower_is_waited_for(monkeypatch):
     """The first orders are stored at once, later ones within eight seconds: far below the limit of sixty (RESOLUTIONS 3)."""
-    clock, inside = variants.Clock(), endpoint()
+    clock, inside = Clock(), endpoint()
     monkeypatch.setattr(shelf, "time", clock)
     monkeypatch.setattr(reading, "time", clock)
 
@@ -367,7 +352,7 @@ def test_an_endpoint_that_never_shows_an_order_proves_nothing_about_storage():
 @pytest.mark.parametrize("lag", [3, 8, 20])
 def test_a_list_that_lags_is_waited_for_and_kept_once(lag):
     """What is missing is looked up, not all listed again and again; a lookup of the first order is waited for, too."""
-    clock, lists = variants.Clock(), []
+    clock, lists = Clock(), []
 
     def around(app):
         lists.append(variants.LateList(app, clock, lag))
@@ -384,14 +369,14 @@ def test_a_list_that_lags_is_waited_for_and_kept_once(lag):
 
 def test_a_list_that_never_catches_up_is_not_called_a_loss():
     """Older orders are listed and the newest are not: they can be read by their ids, so time is all they lack."""
-    clock = variants.Clock()
+    clock = Clock()
     chosen = [*cases("SC-284", "SC-024", "SC-263"), "SC-288/stored.listed"]
     done = run(lambda app: variants.LateList(app, clock, 40), patience=lambda: clock.patience(30.0), selected=chosen)
     assert {name: each for name, each in unhappy(done).items() if each[0] != "inconclusive"} == {}
 
 
 def test_where_no_lookup_finds_an_order_no_name_is_called_taken():
-    clock = variants.Clock()
+    clock = Clock()
     chosen = _about_short_ids()
     done = run(lambda app: variants.LateList(app, clock, 500), patience=lambda: clock.patience(5.0), selected=chosen)
     reasons = {each for each in done.not_run.values() if each.startswith("not sent")}
@@ -436,7 +421,7 @@ def test_a_listing_that_was_cut_off_proves_nothing():
 
 def test_waiting_for_an_endpoint_that_shows_nothing_ends():
     """The limit is spent once and not case by case."""
-    clock = variants.Clock()
+    clock = Clock()
     run(variants.NeverReadable, patience=lambda: clock.patience(30.0), selected=cases(areas={"upsert", "storage"}))
     assert clock.monotonic() <= 2 * 30.0
 
@@ -631,7 +616,7 @@ def paged_run(size, selected=(), **more):
     small = suites.build(provider, made.account, CREDENTIALS)
     served = Endpoint(provider, made.account, behaviour(provider=NAME), clock=lambda: NOW)
     transport = AppTransport(served.app(), provider.main.base_path, Vault(CREDENTIALS))
-    settings = {"instant": NOW, "clean_up": False, "patience": variants.Clock().patience} | more
+    settings = {"instant": NOW, "clean_up": False, "patience": Clock().patience} | more
     done = Runner(small, transport, Settings(1, "tests1", **settings)).run(
         selected or [case.id for case in small.cases]
     )

@@ -13,7 +13,7 @@ from functools import cache
 from urllib.parse import parse_qs
 
 from harness import NOW, overall, report
-from sendcloud_variants import Clock, Said
+from wrapping import JSON, Clock, Said, Wrapping
 
 from conformance import providers
 from conformance import suite as suites
@@ -25,7 +25,6 @@ from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
 
 __all__ = ["CREDENTIALS", "NOW", "Around", "Call", "Clock", "Said", "overall", "report", "running"]
-JSON = [(b"content-type", b"application/json")]
 
 
 # Runs
@@ -187,44 +186,13 @@ def said(status, value=None, text=None):
     return Said(status, JSON, json.dumps(value).encode()) if value is not None else Said(status, [])
 
 
-class Around:
+class Around(Wrapping):
     """An ASGI application around another one, which answers as the inner one does."""
 
     base = ""
 
-    def __init__(self, inner):
-        self.inner = inner
-
-    async def __call__(self, scope, receive, send):
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        answer = await self.answer(Call(scope, body, scope["path"].removeprefix(self.base)))
-        headers = [each for each in answer.headers if each[0].lower() != b"content-length"]
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
-
-    async def ask(self, call):
-        """What the application inside answers."""
-        headers = [each for each in call.scope["headers"] if each[0].lower() != b"content-length"]
-        headers.append((b"content-length", str(len(call.body)).encode()))
-        sent = []
-
-        async def receive():
-            return {"type": "http.request", "body": call.body, "more_body": False}
-
-        async def send(message):
-            sent.append(message)
-
-        await self.inner(call.scope | {"headers": headers}, receive, send)
-        return Said(sent[0]["status"], list(sent[0]["headers"]), b"".join(each.get("body", b"") for each in sent[1:]))
-
-    async def answer(self, call):
-        """What callers are answered. Subclasses have their own ways."""
-        return self.changed(call, await self.ask(call))
+    def call(self, scope, body):
+        return Call(scope, body, scope["path"].removeprefix(self.base))
 
     def changed(self, call, answer):
         """What becomes of an answer."""
