@@ -51,8 +51,17 @@ class _Counter:
     def order(self, recipe: Recipe, change: Operations) -> int:
         """The lines of an order with a change; none where it cannot be made for this account."""
         change = self._concerning(change)
-        # Where an order goes and in which currency says nothing about its lines.
-        key = repr((replace(recipe, country="", currency="", given=self._concerning(recipe.given)), change))
+        # Where an order goes, in which currency, and what else it tells, says nothing about its lines.
+        alike = replace(
+            recipe,
+            country="",
+            currency="",
+            free=False,
+            carry=self._leading(recipe.carry),
+            drop=self._leading(recipe.drop),
+            given=self._concerning(recipe.given),
+        )
+        key = repr((alike, change))
         if key not in self._known:
             try:
                 made = self._composer.orders([Atom("", recipe, change)], "", self._now).orders
@@ -60,6 +69,11 @@ class _Counter:
                 made = ()
             self._known[key] = sum(len(changes.select(each, f"{self._at}/*")) for each in made)
         return self._known[key]
+
+    def _leading(self, pointers: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that lead to the list of lines or into it, where the first line stands for all."""
+        inside = {f"{self._at}/0" for each in pointers if each.startswith(f"{self._at}/")}
+        return (*sorted(inside), *(each for each in pointers if f"{self._at}/".startswith(f"{each}/")))
 
     def _concerning(self, change: Operations) -> Operations:
         """What may change how many lines there are: at the list, around it, or of a whole line."""
