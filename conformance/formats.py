@@ -40,7 +40,7 @@ def _examples(good: dict[str, str], bad: dict[str, str]) -> FormatExamples:
 
 _EMAIL = _examples(
     {"plain": "ada.okafor@example.com", "plus-tag": "ada+orders@example.com", "subdomain": "ada@mail.example.org"},
-    {"nothing-after-at": "a@", "no-at": "not-an-email", "empty": ""},
+    {"nothing-after-at": "a@", "no-at": "not-an-email", "empty": "", "two-ats": "ada@okafor@example.com"},
 )
 
 # What readings differ about is in neither list, so that no endpoint is called wrong for its reading.
@@ -54,7 +54,15 @@ _FORMATS: dict[str, FormatExamples] = {
             "fraction": "@now-1d %Y-%m-%dT%H:%M:%S.123Z",
             "offset": "@now-1d %Y-%m-%dT%H:%M:%S+02:00",
         },
-        {"date-only": "@now-1d %Y-%m-%d", "month-13": "@now-1d %Y-13-40T%H:%M:%SZ", "word": "yesterday"},
+        {
+            "date-only": "@now-1d %Y-%m-%d",
+            "month-13": "@now-1d %Y-13-40T%H:%M:%SZ",
+            "word": "yesterday",
+            "day-32": "@now-1d %Y-%m-32T%H:%M:%SZ",
+            "hour-25": "@now-1d %Y-%m-%dT25:%M:%SZ",
+            "minute-60": "@now-1d %Y-%m-%dT%H:60:%SZ",
+            "second-61": "@now-1d %Y-%m-%dT%H:%M:61Z",
+        },
     ),
     # RFC 3339, full-date, near now for the same reason. Left out: 2025-1-5, 20250120, ISO weeks and other spellings of a real day.
     "date": _examples(
@@ -63,12 +71,13 @@ _FORMATS: dict[str, FormatExamples] = {
             "february-30": "@date-1d %Y-02-30",
             "date-time": "@now-1d %Y-%m-%dT00:00:00Z",
             "day-first": "@date-1d %d-%m-%Y",
+            "month-13": "@date-1d %Y-13-%d",
         },
     ),
     # RFC 3339, full-time. Left out: no offset, no seconds.
     "time": _examples(
         {"utc": "10:05:00Z", "fraction": "10:05:00.5Z", "offset": "10:05:00+02:00"},
-        {"minute-60": "10:60:00Z", "hour-25": "25:05:00Z", "word": "noon"},
+        {"minute-60": "10:60:00Z", "hour-25": "25:05:00Z", "word": "noon", "second-61": "10:05:61Z"},
     ),
     # RFC 5321, section 4.1.2. Left out: quoted local parts, address literals, a domain of one label, blanks around.
     "email": _EMAIL,
