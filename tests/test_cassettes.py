@@ -287,6 +287,7 @@ DAMAGE = {
     "cut between": ("controls.yaml", lambda raw: raw[: raw.rindex(b"- conformance:")], "cut short: 5 of 6 interactions"),
     "empty": (TEXT, lambda _raw: b"", "empty"),
     "not YAML": (TEXT, lambda _raw: b"{[", "not YAML, perhaps cut short (line 2: "),
+    "very deep": (TEXT, lambda _raw: b"[" * 10**5, "not YAML, perhaps cut short (line 1: nested more than 100 levels deep)"),
     "binary": (TEXT, lambda _raw: bytes(range(256)), "not text"),
     "huge": (TEXT, lambda raw: raw + b"#" * (33 << 20), "33 MiB, more than any cassette has"),
     "a list": (TEXT, lambda _raw: b"[1, 2]\n", "not a cassette"),

@@ -35,6 +35,8 @@ LARGE = 32 * 1024
 _BLOCK = re.compile(r"(?![ \n])(?:[!-~\xa1-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd]|[ \n](?![ \n]*(?:\n|\Z)))+")  # fmt: skip
 _SHORT = 60
 _MANY_WORDS = re.compile('[ {<"]')
+# No recording comes near it, and libyaml's composer ends the process of whoever nests a hundred times as deep.
+_DEEPEST = 100
 # Fields that change from answer to answer and say nothing.
 _NOISE = frozenset({"server", "connection", "keep-alive"})
 # The date is such a field too, while clocks agree. Half of what a verdict minds.
@@ -69,12 +71,22 @@ def to_yaml(data: Any, *, lines: bool = False) -> str:
 def from_yaml(text: str) -> Any:
     """What YAML says, by vcrpy's own loader. Raises ValueError for anything else, with the line."""
     try:
+        _not_too_deep(text)
         return yamlserializer.deserialize(text)
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ValueError(f"{line}{error.problem or error.context}") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(str(error).splitlines()[0]) from None
+
+
+def _not_too_deep(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            line = f"line {event.start_mark.line + 1}: " if event.start_mark else ""
+            raise ValueError(f"{line}nested more than {_DEEPEST} levels deep")
 
 
 @dataclass(frozen=True, slots=True)
