@@ -470,7 +470,7 @@ def linked(folder):
 
 EVIDENCE, REPORT = "evidence/recording.yaml", "report.json"
 HOSTILE = {
-    "deep YAML": (replaced(EVIDENCE, "[" * 200_000), "evidence", "evidence/: cannot be judged: its judge broke down ("),
+    "deep YAML": (replaced(EVIDENCE, "[" * 200_000), "evidence", "evidence/: not what a run records ("),
     "expanding YAML": (poisoned, "run", "report.json: the account facts are others than in the evidence"),
     "YAML with objects": (replaced(EVIDENCE, "!!python/object/apply:os._exit [0]"), "evidence", "evidence/: not what a run records ("),
     "no YAML": (replaced(EVIDENCE, "a: [\x00"), "evidence", "evidence/: not what a run records ("),
@@ -486,6 +486,13 @@ HOSTILE = {
     "a link to a folder": (lambda folder: (folder / "more").symlink_to("/"), "files", "more: not a plain file, or larger than any of a run"),
     "a pipe": (lambda folder: os.mkfifo(folder / "pipe"), "files", "pipe: not a plain file, or larger than any of a run"),
 }  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such program")
+def test_a_judge_that_breaks_down_is_told(out, monkeypatch):
+    """Whatever ends the process that judges the evidence: nothing is held to be proved."""
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    assert problems(out) == [("evidence", "evidence/: cannot be judged: its judge broke down (1)")]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such files")
