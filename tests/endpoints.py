@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from urllib.parse import urlsplit
 
+from wrapping import read
+
 from conformance import providers, schemas
 
 TOKEN = "tok-5f1c0b7a9d3e4426"
@@ -34,11 +36,7 @@ class Call:
 
     @property
     def json(self):
-        """The body as JSON, or None."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return read(self.body)
 
     @property
     def orders(self):

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 
-from wrapping import JSON, Said, Wrapping
+from wrapping import JSON, Said, Wrapping, read
 
 PREFIX = "/data/attributes/"
 _ORDER = re.compile(r"/data/attributes/\[(\d+)\](/.*)?")
@@ -48,10 +48,7 @@ class Call:
     @property
     def orders(self):
         """The orders in the body; none where it is no batch of objects."""
-        try:
-            body = json.loads(self.body)
-        except ValueError:
-            return []
+        body = read(self.body)
         return body if self.is_batch and isinstance(body, list) and all(isinstance(each, dict) for each in body) else []
 
     def of(self, orders):

@@ -13,7 +13,7 @@ from functools import cache
 from urllib.parse import parse_qs
 
 from harness import NOW, overall, report
-from wrapping import JSON, Clock, Said, Wrapping
+from wrapping import JSON, Clock, Said, Wrapping, read
 
 from conformance import providers
 from conformance import suite as suites
@@ -160,11 +160,7 @@ class Call:
 
     @property
     def json(self):
-        """The body as JSON, to be changed at will; None for anything else."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return read(self.body)
 
     def header(self, name):
         return next((value.decode() for key, value in self.scope["headers"] if key.decode().lower() == name), None)

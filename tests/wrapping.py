@@ -9,6 +9,14 @@ from conformance.patience import Patience
 JSON = [(b"content-type", b"application/json")]
 
 
+def read(body):
+    """The JSON of a body, to be changed at will; None for anything else."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
 class Clock:
     """Seconds that pass only while somebody waits."""
 
@@ -37,11 +45,7 @@ class Said:
 
     @property
     def json(self):
-        """The body as JSON, to be changed at will; None for anything else."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return read(self.body)
 
     def saying(self, value, status=0):
         """The same answer with other JSON."""
