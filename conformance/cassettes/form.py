@@ -35,7 +35,7 @@ LARGE = 32 * 1024
 _BLOCK = re.compile(r"(?![ \n])(?:[!-~\xa1-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd]|[ \n](?![ \n]*(?:\n|\Z)))+")  # fmt: skip
 _SHORT = 60
 _MANY_WORDS = re.compile('[ {<"]')
-# No recording comes near it, and libyaml's composer ends the process of whoever nests a hundred times as deep.
+# No recording comes near it, and libyaml's composer ends the process at some hundred times as deep.
 _DEEPEST = 100
 # Fields that change from answer to answer and say nothing.
 _NOISE = frozenset({"server", "connection", "keep-alive"})
