@@ -3,8 +3,8 @@ How fast valid orders are made, beside others who make instances of a JSON Schem
 
 Instances of the order schemas of the four packs, one process each, by seconds of CPU: ours, jsf, hypothesis-jsonschema, and Schemathesis
 where it is installed. Each instance is held against the schema by jsonschema, formats included, and by jsonschema-rs.
-hypothesis-jsonschema 0.23.1 breaks with current versions of Hypothesis, so it runs in an environment of its own with
-6.98.0, made for the occasion. Then peak memory for 1,000 orders and ten times as many, up to ``most`` (1,000,000).
+hypothesis-jsonschema 0.23.1 breaks with current versions of Hypothesis, so it runs with 6.98.0, and jsf beside it, in an
+environment made for the occasion. Then peak memory for 1,000 orders and ten times as many, up to ``most`` (1,000,000).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from conformance.operations import order_schema
 
 NAMES = ("atlast", "sendcloud", "ezcards", "centra")
 SECONDS = 3
-PINNED = ("hypothesis-jsonschema==0.23.1", "hypothesis==6.98.0")
+PINNED = ("hypothesis-jsonschema==0.23.1", "hypothesis==6.98.0", "jsf==0.11.2")
 # Each makes instances for so many seconds: reads name and schema, writes seconds and instances.
 COMMON = """
 import json, sys, time
@@ -101,7 +101,7 @@ print(size, own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def older(folder):
-    """The Python of an environment in which hypothesis-jsonschema works."""
+    """The Python of an environment in which jsf and hypothesis-jsonschema work."""
     venv.create(folder, with_pip=True)
     python = Path(folder, "Scripts" if os.name == "nt" else "bin", "python")
     subprocess.run(
@@ -140,7 +140,10 @@ def speed(python):
     print(f"{'provider':<11}{'maker':<24}{'a second':>10}{'valid':>9}{'(rs)':>9}{'valid/s':>10}{'ours is':>10}")
     rows = [("ours, full", sys.executable, MAKERS["ours"].replace("START", "full"))]
     rows = [("ours", sys.executable, MAKERS["ours"].replace("START", "plain")), *rows]
-    rows += [(maker, python if "json" in maker else sys.executable, MAKERS[maker]) for maker in list(MAKERS)[1:]]
+    rows += [
+        (maker, python if maker in ("jsf", "hypothesis-jsonschema") else sys.executable, MAKERS[maker])
+        for maker in list(MAKERS)[1:]
+    ]
     for name in NAMES:
         main = providers.load(name).main
         schema = order_schema(main.envelope, main.wrapper, main.request_schema)
