@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # The members that identify an order, as texts.
 Key: TypeAlias = "tuple[str, ...]"
+
+# After these the order that a request was to delete is gone, or may be.
+_GONE = frozenset({Answer.ACCEPTED, Answer.FAILED, Answer.UNAVAILABLE, Answer.NONE})
 
 
 @dataclass(slots=True)
@@ -84,13 +87,13 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
     operation = suite.provider.main
     ledger = Ledger()
     ids = ledger.ids
-    taken: list[str] = []
+    taken: list[tuple[str, Answer]] = []
     for record in records:
         exchange = record.exchange
         if record.purpose != "clean-up":
             # What an earlier part of the run took away in its end cannot be there any more.
-            for name in taken:
-                ledger.accepted.pop(ids.get(name, ()), None)
+            for name, gone in taken:
+                _take_away(ledger, ids.get(name, ()), gone)
             taken.clear()
         answer = classify(suite.provider.operation(exchange.operation), exchange)
         if exchange.operation == operation.id:
@@ -100,15 +103,23 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
                 found = _ids(operation, exchange, orders)
                 ids.update(found)
                 ledger.created |= found
-        elif exchange.request.method == "DELETE" and answer is Answer.ACCEPTED:
+        elif exchange.request.method == "DELETE" and answer in _GONE:
             name = exchange.request.path.rpartition("/")[2]
             ledger.created.pop(name, None)
             # What the run takes away in the end was stored all the same.
             if record.purpose == "clean-up":
-                taken.append(name)
+                taken.append((name, answer))
             else:
-                ledger.accepted.pop(ids.get(name, ()), None)
+                _take_away(ledger, ids.get(name, ()), answer)
     return ledger
+
+
+def _take_away(ledger: Ledger, key: Key, answer: Answer) -> None:
+    """Enter what a deletion did to the store; without a clear answer the order may be there or not."""
+    if answer is Answer.ACCEPTED:
+        ledger.accepted.pop(key, None)
+    elif key in ledger.accepted:
+        ledger.accepted[key] = replace(ledger.accepted[key], sure=False)
 
 
 def _enter(ledger: Ledger, suite: Suite, record: Record, answer: Answer, orders: list[Json]) -> None:

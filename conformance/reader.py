@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance import bodies, changes, ledger
 from conformance.answers import Answer, classify
-from conformance.sender import in_flight
+from conformance.lanes import in_flight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +142,7 @@ class Reader:
         names = [value for order in self._created() for _, value in changes.select(order, outcome.id)]
         composed = [self._composer.read(operation, {"id": name}) for name in names]
         tasks = [partial(self._sender.send, each, "clean-up", self._sender.next_unit()) for each in composed]
-        records = in_flight(tasks, self._sender.width) if tasks else []
+        records = in_flight(tasks, self._sender.lanes.width) if tasks else []
         self._sender.keep(records)
         gone = {str(name) for name, each in zip(names, records, strict=True) if self._accepted(each.exchange)}
         known = ledger.write(self._suite, self._sender.run.records, self._token).created

@@ -94,7 +94,7 @@ class Runner:
         try:
             self._reader.watch(self._guard.open())
             packs = self._packs(todo, size)
-            if self._sender.width == 1 and not self._settings.budget:
+            if self._sender.lanes.width == 1 and not self._settings.budget:
                 first: deque[Unit] = deque(packs)
                 self._flow.run(first, 1)
                 packs = []
@@ -142,7 +142,7 @@ class Runner:
 
     def _singles(self, cases: Sequence[Case], attempt: str = "", packs: Iterable[Pack] = ()) -> None:
         """Cases on their own, and packs before them: as many in flight as is allowed."""
-        width = self._sender.width
+        width = self._sender.lanes.width
         if self._sender.patience.longest:
             # Where storage takes time, cases that wait for it wait together.
             waiting = [case for case in cases if any(step.wait for step in case.steps)]
@@ -155,7 +155,7 @@ class Runner:
         packs = list(packs)
         if self._settings.budget:
             return deque(budget.in_order(self._suite, cases, singles, packs, alone=self._alone))
-        if self._sender.width == 1:
+        if self._sender.lanes.width == 1:
             return deque([*packs, *singles])
         # The longest begin first, lest the others wait for them in the end.
         units = sorted(singles, key=lambda unit: -unit.weight[1])

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from conformance import ledger, refusals
 from conformance.answers import Answer, classify, fates
+from conformance.lanes import Lanes
 from conformance.model import Exchange, Judgement, Record, Request, Trouble
 from conformance.patience import Patience
 from conformance.spend import Purse, charged, cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterable
 
     from conformance.batches import Composed
     from conformance.memory import Memory
     from conformance.suite import Suite
     from conformance.transport import Transport
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +101,8 @@ class Sender:
         self._aside = {form.list, form.one, form.delete} if form else set[str]()
         # Requests that the budget counts, those that are planned and under way included.
         self.counted = 0
-        self.width = max(settings.concurrency, 1)
         # Cases that wait may be at work together; no more requests are on their way than were asked for.
-        self._lanes = threading.Semaphore(self.width)
+        self.lanes = Lanes(max(settings.concurrency, 1))
         self.purse = Purse(suite.account)
         self.patience = settings.patience()
         self._temporary_left = self.patience.limit
@@ -137,7 +132,7 @@ class Sender:
         step: int = 0,
         until: Callable[[Exchange], bool] | None = None,
         *,
-        at_once: bool = False,
+        in_lane: bool = False,
         again: int = 0,
     ) -> Record:
         """
@@ -145,8 +140,8 @@ class Sender:
 
         A refusal that the documentation calls temporary is waited out, since the endpoint says
         itself that it dropped the batch. A request that only reads is repeated ``until`` its answer
-        is as it should be, within the run's patience. ``at_once`` requests wait for no lane; ``again`` counts those
-        that a step had before.
+        is as it should be, within the run's patience. Whoever took a lane says ``in_lane``; ``again`` counts
+        the requests that a step had before.
         """
         name = f"x{number:04d}" + (f".{step + again + 1}" if step + again else "")
         price = self._price(composed.operation, composed.request)
@@ -155,7 +150,7 @@ class Sender:
             trouble = Trouble("money", f"not sent: the run would spend more than the account's max_spend = {limit}")
             exchange = Exchange(name, composed.operation, composed.request, self.now(), 0.0, trouble=trouble)
             return self._record(composed, purpose, step, exchange, ())
-        came = self._carried(composed, name, until, nullcontext() if at_once else self._lanes)
+        came = self._carried(composed, name, until, in_lane=in_lane)
         record = self._record(composed, purpose, step, *came)
         self._settle(record, price, until)
         self.memory.keep(record)
@@ -170,15 +165,16 @@ class Sender:
         composed: Composed,
         name: str,
         until: Callable[[Exchange], bool] | None,
-        lane: AbstractContextManager[object],
+        *,
+        in_lane: bool,
     ) -> tuple[Exchange, tuple[Exchange, ...]]:
         """Carry a request, again while it is answered "not yet"; what came last, and before that."""
         earlier: list[Exchange] = []
-        exchange = self._carry(composed, name, lane)
+        exchange = self._carry(composed, name, in_lane=in_lane)
         waiting = self.patience.tries(self._temporary_left if until is None else self.patience.bound())
         while self._not_yet(exchange, until) and waiting.once_more():
             earlier.append(replace(exchange, id=f"{name}~{len(earlier) + 1}"))
-            exchange = self._carry(composed, name, lane)
+            exchange = self._carry(composed, name, in_lane=in_lane)
         return exchange, tuple(earlier)
 
     def _settle(self, record: Record, price: Counter[str], until: Callable[[Exchange], bool] | None) -> None:
@@ -214,8 +210,8 @@ class Sender:
             earlier,
         )
 
-    def _carry(self, composed: Composed, name: str, lane: AbstractContextManager[object]) -> Exchange:
-        with lane:
+    def _carry(self, composed: Composed, name: str, *, in_lane: bool) -> Exchange:
+        with nullcontext() if in_lane else self.lanes.one():
             return self._transport.send(composed.request, composed.operation, name, self.now())
 
     def _not_yet(self, exchange: Exchange, until: Callable[[Exchange], bool] | None) -> bool:
@@ -295,11 +291,3 @@ def status(record: Record) -> int:
 def for_lack_of(budget: int) -> str:
     """Why a case was not sent."""
     return f"left out: --budget={budget}"
-
-
-def in_flight(tasks: Sequence[Callable[[], T]], width: int) -> list[T]:
-    """The results of tasks in their order, at most ``width`` of them at work at once."""
-    if width == 1 or len(tasks) == 1:
-        return [task() for task in tasks]
-    with ThreadPoolExecutor(width) as pool:
-        return [future.result() for future in [pool.submit(task) for task in tasks]]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from conformance import beside, checking
 from conformance.answers import Answer, classify
 from conformance.batches import Unmade
+from conformance.lanes import in_flight
 from conformance.model import Expect
-from conformance.sender import in_flight
 from conformance.values import NotSaid, Past
 
 if TYPE_CHECKING:
@@ -41,10 +41,11 @@ class Steps:
         if case.parallel:
             composed = self._composed(case, attempt)
             sends = [
-                partial(self._sender.send, made, purpose, number, index, at_once=True)
+                partial(self._sender.send, made, purpose, number, index, in_lane=True)
                 for index, made in enumerate(composed)
             ]
-            return in_flight(sends, len(sends))
+            with self._sender.lanes.together(len(sends)):
+                return in_flight(sends, len(sends))
         first: Json = None
         records: list[Record] = []
         for index, step in enumerate(case.steps):

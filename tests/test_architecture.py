@@ -16,7 +16,7 @@ LIMIT = 320
 # Bottom first: a module imports from the layers below its own, and from nothing beside it but its own package.
 # The longest name that fits places a module: ``reference.detection`` stands elsewhere than the rest of ``reference``.
 LAYERS = (
-    ("errors", "model", "formats", "goods", "pace", "patience"),
+    ("errors", "model", "formats", "goods", "lanes", "pace", "patience"),
     ("auth", "bodies", "changes", "links", "openapi", "people", "resources", "schemas", "scrub"),
     ("descriptors", "drafts", "linting", "operations", "rules"),
     ("envelope", "providers", "values"),

@@ -34,10 +34,10 @@ from wrapping import Clock, Said
 
 from conformance import suite as suites
 from conformance.judge import judge
-from conformance.model import Request
+from conformance.model import Request, Response
 from conformance.patience import Patience
 from conformance.reference import reading, shelf
-from conformance.reference.inprocess import AppTransport
+from conformance.reference.inprocess import AppTransport, Between
 from conformance.reference.server import running
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
@@ -391,6 +391,39 @@ def test_an_order_that_only_the_list_lacks_is_not_lost():
         "SC-288/stored.listed",
         "SC-288/list.pages",
     }
+
+
+@pytest.mark.parametrize("answer", [None, Response(500, (), b""), Response(504, (), b"")], ids=["none", "500", "504"])
+def test_an_order_whose_deletion_was_not_answered_is_not_lost(answer):
+    """It may be deleted all the same: neither is it missing in the list, nor named as left behind when it is not there."""
+    lost = []
+
+    def change(request, response):
+        # The first is a case's own; others clean up.
+        if request.method == "DELETE" and response.status == 204 and not lost:
+            lost.append(request.path)
+            return answer
+        return response
+
+    inside = endpoint()
+    done = run_any(
+        provider=NAME,
+        app=inside.app(),
+        around=lambda inner: Between(inner, change),
+        patience=Clock().patience,
+        clean_up=True,
+        pack=False,
+        selected=cases("SC-005", "SC-030", "SC-046", "SC-284", "SC-288"),
+    )
+    (name,) = [
+        each.case
+        for each in done.records
+        if each.exchange.request.path in lost and each.exchange.request.method == "DELETE"
+    ]
+    assert name.startswith("SC-046/")
+    assert red(done) & {"SC-284", "SC-288"} == set()
+    assert done.judgements["SC-284/accepted.stored"].verdict == "conformant"
+    assert done.left == inside.stored() == []
 
 
 @pytest.mark.parametrize("variant", [variants.SplitLinks, variants.AsciiJson])
