@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 # The members that identify an order, as texts.
 Key: TypeAlias = "tuple[str, ...]"
 
-# After these the order that a request was to delete is gone, or may be.
-_GONE = frozenset({Answer.ACCEPTED, Answer.FAILED, Answer.UNAVAILABLE, Answer.NONE})
+# After these a request may have done what it was to do, or not.
+UNCLEAR = frozenset({Answer.FAILED, Answer.UNAVAILABLE, Answer.NONE})
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ def write(suite: Suite, records: Iterable[Record], token: str) -> Ledger:
                 found = _ids(operation, exchange, orders)
                 ids.update(found)
                 ledger.created |= found
-        elif exchange.request.method == "DELETE" and answer in _GONE:
+        elif exchange.request.method == "DELETE" and answer in UNCLEAR | {Answer.ACCEPTED}:
             name = exchange.request.path.rpartition("/")[2]
             ledger.created.pop(name, None)
             # What the run takes away in the end was stored all the same.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from conformance import bodies, changes, ledger
 from conformance.answers import Answer, classify
 from conformance.lanes import in_flight
+from conformance.sender import status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,8 @@ _MAX_PAGES = 1000
 # Orders of others may stand among ours, and before them where a listing has another order than was asked for.
 _MAX_FOREIGN_PAGES = 5
 _AT_ONCE_S = 0.5
+# RFC 9110, 15.5.5 and 15.5.11.
+_NOT_THERE = (404, 410)
 # So many of the orders that a listing lacks tell whether they are lost.
 _MOST_ASKED = 20
 
@@ -138,15 +141,26 @@ class Reader:
         form, outcome = self._form, self._provider.main.outcome
         if form is None or outcome is None or not form.delete:
             return
-        operation = self._provider.operation(form.delete)
-        names = [value for order in self._created() for _, value in changes.select(order, outcome.id)]
-        composed = [self._composer.read(operation, {"id": name}) for name in names]
+        found = (value for order in self._created() for _, value in changes.select(order, outcome.id))
+        names = list(dict.fromkeys(map(str, found)))
+        records = self._delete(form.delete, names)
+        unclear = [name for name in names if self._sender.answer(records[name]) in ledger.UNCLEAR]
+        if len(unclear) < len(names):
+            # Deleting twice does no harm; what is not found then was deleted the first time.
+            records |= self._delete(form.delete, unclear)
+        gone = {name for name, each in records.items() if self._accepted(each.exchange)}
+        gone |= {name for name in unclear if status(records[name]) in _NOT_THERE}
+        known = ledger.write(self._suite, self._sender.run.records, self._token).created
+        self._sender.run.left = sorted({*known, *names} - gone)
+
+    def _delete(self, operation: str, names: Sequence[str]) -> dict[str, Record]:
+        """Delete stored orders by the vendor's ids; what came of each."""
+        form = self._provider.operation(operation)
+        composed = [self._composer.read(form, {"id": name}) for name in names]
         tasks = [partial(self._sender.send, each, "clean-up", self._sender.next_unit()) for each in composed]
         records = in_flight(tasks, self._sender.lanes.width) if tasks else []
         self._sender.keep(records)
-        gone = {str(name) for name, each in zip(names, records, strict=True) if self._accepted(each.exchange)}
-        known = ledger.write(self._suite, self._sender.run.records, self._token).created
-        self._sender.run.left = sorted({*known, *map(str, names)} - gone)
+        return dict(zip(names, records, strict=True))
 
     def _created(self) -> list[Json]:
         """Our orders as the endpoint lists them: by the run's token, or by a key that was nobody's before."""

@@ -34,7 +34,7 @@ from wrapping import Clock, Said
 
 from conformance import suite as suites
 from conformance.judge import judge
-from conformance.model import Request, Response
+from conformance.model import Exchange, Request, Response, Trouble
 from conformance.patience import Patience
 from conformance.reference import reading, shelf
 from conformance.reference.inprocess import AppTransport, Between
@@ -132,6 +132,39 @@ def test_orders_that_cannot_be_deleted_are_named():
     done = run(Undeletable, inside=inside, clean_up=True, selected=cases("SC-030", "SC-284"))
     assert len(done.left) == len(inside.stored()) > 0
     assert report(done)["run"]["left"] == sorted(done.left)
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_deletion_that_was_not_answered_is_tried_once_more(reached):
+    """Whether it arrived the first time or not: nothing is left, and nothing is said to be."""
+    asked = []
+
+    class Cut:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def send(self, request, operation, name, now):
+            cut = request.method == "DELETE" and request.path not in asked and len(asked) % 2 == 0
+            if request.method == "DELETE":
+                asked.append(request.path)
+            if not cut or reached:
+                exchange = self.inner.send(request, operation, name, now)
+            return Exchange(name, operation, request, now, 0.0, trouble=Trouble("broken", "cut")) if cut else exchange
+
+        def renew_credentials(self):
+            return False
+
+        def other_base(self):
+            return False
+
+    inside = endpoint()
+    done = run_any(
+        provider=NAME, app=inside.app(), around=Cut, patience=Clock().patience, selected=cases("SC-030", "SC-284")
+    )
+    assert len(asked) > len(set(asked)) > 1
+    assert done.left == inside.stored() == []
+    assert report(done)["run"]["left"] == []
+    assert unhappy(done) == {}
 
 
 def test_orders_that_cannot_be_found_again_are_named_too():
