@@ -33,6 +33,9 @@ class Answer(StrEnum):
     NONE = "no answer"
 
 
+# Answers that prove nothing, and may be another the next time.
+TROUBLE = frozenset({Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED})
+
 _AMBIGUOUS = frozenset({401, 403, 404, 405, 407, 408})
 _UNAVAILABLE = frozenset({502, 503, 504})
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance import bodies, changes, envelope, refusals, standing
-from conformance.answers import Answer, claims, classify, clock_skew, describe, fates, in_a_word
+from conformance.answers import TROUBLE, Answer, claims, classify, clock_skew, describe, fates, in_a_word
 from conformance.model import Expect, Judgement, Level, Verdict
 from conformance.values import mentions_time
 
@@ -74,7 +74,7 @@ class Evidence:
     def trouble(self, case: Case, index: int, answer: Answer) -> Judgement | None:
         """Why an exchange proves nothing, or None."""
         exchange = self.records[index].exchange
-        if answer in (Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED):
+        if answer in TROUBLE:
             return Judgement(Verdict.INCONCLUSIVE, reason=describe(exchange))
         if refusals.is_temporary(self.suite.provider.operation(exchange.operation), exchange):
             return Judgement(Verdict.INCONCLUSIVE, reason=f"it asked for another try to the end: {describe(exchange)}")
@@ -163,10 +163,10 @@ class Evidence:
         return bool(told) and Answer.ACCEPTED not in told and told[-1] in _REFUSED
 
     def among_others(self, index: int) -> bool:
-        """Whether a record is a pack of several orders that was not taken: nobody knows for which of them."""
+        """Whether a record is a pack of several orders that was refused: nobody knows for which of them."""
         record, operation = self.records[index], self.suite.provider.main
         several = record.purpose == "pack" and len(record.atoms) > 1 and operation.mixed_batch != "per-order"
-        return several and self.answers[index] is not Answer.ACCEPTED
+        return several and self.answers[index] not in TROUBLE | {Answer.ACCEPTED}
 
     def untwinned(self, case: Case) -> str:
         """Why the accepted counterpart of a refusal is not there; empty where it was accepted."""
@@ -177,10 +177,14 @@ class Evidence:
                 if record.exchange.operation == case.operation and not record.changes
             )
             return "" if issued else "no request for a token without a change was accepted"
-        sent = self.of.get(case.twin, [])
-        if any(self.atom(index, case.twin) is Answer.ACCEPTED for index in sent):
+        told = [self.atom(index, case.twin) for index in self.of.get(case.twin, [])]
+        if Answer.ACCEPTED in told:
             return ""
-        return f"its accepted twin ({case.twin}) was {'refused too' if sent else 'not sent'}"
+        if not told:
+            return f"its accepted twin ({case.twin}) was not sent"
+        return (
+            f"its accepted twin ({case.twin}) was {'refused too' if told[-1] in _REFUSED else 'not clearly answered'}"
+        )
 
     def atom(self, index: int, name: str) -> Answer:
         """What became of the first order that stands for something in one exchange."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance import bodies, changes
-from conformance.answers import Answer, describe
+from conformance.answers import TROUBLE, Answer, describe
 from conformance.batches import PLAIN
 from conformance.orders import Plain
 from conformance.plan import Atom
@@ -27,7 +27,6 @@ CONTROL_EVERY = 50
 _PAUSE_S = 1.0
 # Seconds to wait before another control where one got no answer: trouble on the way is no verdict on the endpoint.
 _PAUSES = (0.1, 0.5, 2.0, 5.0)
-_TROUBLE = (Answer.NONE, Answer.UNAVAILABLE, Answer.THROTTLED)
 # Tokens expire; an endpoint that fails more often than this is not being tested but endured.
 _MAX_LAPSES = 20
 # Tried in this order when the plain batch is refused.
@@ -131,7 +130,7 @@ class Guard:
     def felt(self, record: Record) -> bool:
         """Whether a pulse, the last that was kept, was accepted; one without an answer is set aside."""
         answer = self._sender.answer(record)
-        if answer in _TROUBLE:
+        if answer in TROUBLE:
             self._set_aside()
         elif answer is not Answer.ACCEPTED:
             self._shaken = True
@@ -142,7 +141,7 @@ class Guard:
         record = self._control()
         for pause in _PAUSES:
             trouble = record.exchange.trouble
-            if self._sender.answer(record) not in _TROUBLE or (trouble and trouble.kind in ("connect", "credentials")):
+            if self._sender.answer(record) not in TROUBLE or (trouble and trouble.kind in ("connect", "credentials")):
                 break
             if trouble and trouble.kind == "timeout" and (pause > _PAUSES[0] or not self._good_until):
                 # Two time-outs in a row are as telling as five, and cost less; one is, where nothing was answered yet.

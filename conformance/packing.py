@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance import values
-from conformance.answers import Answer, fates
+from conformance.answers import TROUBLE, Answer, fates
 from conformance.batches import PLAIN, Unmade
 from conformance.model import Expect
 from conformance.plan import Atom
@@ -32,7 +32,8 @@ class Packer:
     """
     Makes packs, and reads what came of them.
 
-    ``doubtful`` collects cases that were answered with a status that may not be about the body.
+    ``doubtful`` collects cases that were answered with a status that may not be about the body;
+    ``in_vain`` is set where the halves of a pack without an answer had none either.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Packer:
         self.sender = sender
         self.reader = reader
         self.doubtful = doubtful
+        self.in_vain = False
 
     def units(self, atoms: Sequence[Atom], size: int) -> list[Pack]:
         """The packs of atoms, each in its turn."""
@@ -89,14 +91,21 @@ class Packer:
 
 
 class Pack:
-    """Orders of one batch, all of which must be taken. ``parent`` is the refused pack that it is half of."""
+    """
+    Orders of one batch, all of which must be taken.
 
-    def __init__(self, packer: Packer, atoms: Sequence[Atom], attempt: str, parent: str = "") -> None:
+    ``parent`` is the refused pack that it is half of; ``again`` says that a pack around it got no answer.
+    """
+
+    def __init__(
+        self, packer: Packer, atoms: Sequence[Atom], attempt: str, parent: str = "", *, again: bool = False
+    ) -> None:
         self._packer = packer
         self._sender = packer.sender
         self.atoms = atoms
         self._attempt = attempt
         self._parent = parent
+        self._again = again
 
     @property
     def weight(self) -> tuple[int, int]:
@@ -125,7 +134,7 @@ class Pack:
         return composed if self.atoms else None
 
     def done(self, records: list[Record], queue: deque[Unit]) -> bool:
-        """Halve a refused pack, with fresh ids, until the culprits stand alone."""
+        """Halve a refused pack, with fresh ids, until the culprits stand alone; one without an answer once."""
         [record] = records
         answer = self._sender.answer(record)
         atoms, attempt = self.atoms, self._attempt
@@ -136,7 +145,17 @@ class Pack:
         elif answer is Answer.REFUSED and values.draws_letter(atoms[0].change) and len(attempt) < _LONGEST_ATTEMPT:
             # Perhaps an earlier run used that letter, and the endpoint minds: the next attempt draws another.
             self._next(queue, atoms, f"{attempt:x<{_LONGEST_ATTEMPT - _DRAWS}}x")
-        return False
+        elif len(atoms) > 1 and answer in TROUBLE:
+            self._lost(queue, record.exchange.id)
+        return answer in TROUBLE
+
+    def _lost(self, queue: deque[Unit], name: str) -> None:
+        """Many cases hang on one answer: it is asked for once more in two halves, unless that was in vain before."""
+        self._packer.in_vain |= self._again
+        if not self._packer.in_vain:
+            self._set_aside(name)
+            self._again = True
+            self._halve(queue, "")
 
     def _halve(self, queue: deque[Unit], parent: str) -> None:
         half = len(self.atoms) // 2
@@ -145,7 +164,7 @@ class Pack:
         self._next(queue, self.atoms[:half], f"{self._attempt}a", parent)
 
     def _next(self, queue: deque[Unit], atoms: Sequence[Atom], attempt: str, parent: str = "") -> None:
-        queue.appendleft(type(self)(self._packer, atoms, attempt, parent))
+        queue.appendleft(type(self)(self._packer, atoms, attempt, parent, again=self._again))
 
     def _set_aside(self, name: str) -> None:
         for index, record in enumerate(self._sender.run.records):

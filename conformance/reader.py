@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import bodies, changes, ledger
-from conformance.answers import Answer, classify
+from conformance.answers import TROUBLE, Answer, classify
 from conformance.lanes import in_flight
 from conformance.sender import status
 
@@ -26,6 +27,8 @@ _MAX_FOREIGN_PAGES = 5
 _AT_ONCE_S = 0.5
 # RFC 9110, 15.5.5 and 15.5.11.
 _NOT_THERE = (404, 410)
+# A page that got no answer to go by is asked for so often.
+_TRIES = 3
 # So many of the orders that a listing lacks tell whether they are lost.
 _MOST_ASKED = 20
 
@@ -246,8 +249,7 @@ class Reader:
         self._round += 1
         self._sender.begin_listing()
         for _ in range(_MAX_PAGES):
-            composed = self._composer.read(operation, {}, query)
-            pages.append(self._sender.send(composed, "sweep", self._sender.next_unit(), self._round))
+            pages += self._page(self._composer.read(operation, {}, query))
             page = ledger.stored(self._provider, pages[-1].exchange)
             mine = sum(ledger.is_ours(self._provider.main, each, self._token) for each in page)
             ours += mine
@@ -265,6 +267,16 @@ class Reader:
             for key, entry in sure.items()
             if all(ledger.differences(self._provider, entry.order, each) for each in listed.get(key, ()))
         ]
+
+    def _page(self, composed: Composed) -> list[Record]:
+        """One page of a listing, behind those tries that are set aside: reading it twice does no harm."""
+        tries: list[Record] = []
+        for _ in range(_TRIES):
+            tries.append(self._sender.send(composed, "sweep", self._sender.next_unit(), self._round))
+            if self._sender.answer(tries[-1]) not in TROUBLE:
+                break
+            self._sender.patience.pause(_AT_ONCE_S)
+        return [*(replace(each, purpose="lost") for each in tries[:-1]), tries[-1]]
 
     def _accepted(self, exchange: Exchange) -> bool:
         return classify(self._provider.operation(exchange.operation), exchange) is Answer.ACCEPTED

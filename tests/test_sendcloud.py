@@ -34,10 +34,10 @@ from wrapping import Clock, Said
 
 from conformance import suite as suites
 from conformance.judge import judge
-from conformance.model import Exchange, Request, Response, Trouble
+from conformance.model import Request
 from conformance.patience import Patience
 from conformance.reference import reading, shelf
-from conformance.reference.inprocess import AppTransport, Between
+from conformance.reference.inprocess import AppTransport
 from conformance.reference.server import running
 from conformance.runner import Runner, Settings
 from conformance.scrub import Vault
@@ -132,39 +132,6 @@ def test_orders_that_cannot_be_deleted_are_named():
     done = run(Undeletable, inside=inside, clean_up=True, selected=cases("SC-030", "SC-284"))
     assert len(done.left) == len(inside.stored()) > 0
     assert report(done)["run"]["left"] == sorted(done.left)
-
-
-@pytest.mark.parametrize("reached", [True, False])
-def test_a_deletion_that_was_not_answered_is_tried_once_more(reached):
-    """Whether it arrived the first time or not: nothing is left, and nothing is said to be."""
-    asked = []
-
-    class Cut:
-        def __init__(self, inner):
-            self.inner = inner
-
-        def send(self, request, operation, name, now):
-            cut = request.method == "DELETE" and request.path not in asked and len(asked) % 2 == 0
-            if request.method == "DELETE":
-                asked.append(request.path)
-            if not cut or reached:
-                exchange = self.inner.send(request, operation, name, now)
-            return Exchange(name, operation, request, now, 0.0, trouble=Trouble("broken", "cut")) if cut else exchange
-
-        def renew_credentials(self):
-            return False
-
-        def other_base(self):
-            return False
-
-    inside = endpoint()
-    done = run_any(
-        provider=NAME, app=inside.app(), around=Cut, patience=Clock().patience, selected=cases("SC-030", "SC-284")
-    )
-    assert len(asked) > len(set(asked)) > 1
-    assert done.left == inside.stored() == []
-    assert report(done)["run"]["left"] == []
-    assert unhappy(done) == {}
 
 
 def test_orders_that_cannot_be_found_again_are_named_too():
@@ -424,39 +391,6 @@ def test_an_order_that_only_the_list_lacks_is_not_lost():
         "SC-288/stored.listed",
         "SC-288/list.pages",
     }
-
-
-@pytest.mark.parametrize("answer", [None, Response(500, (), b""), Response(504, (), b"")], ids=["none", "500", "504"])
-def test_an_order_whose_deletion_was_not_answered_is_not_lost(answer):
-    """It may be deleted all the same: neither is it missing in the list, nor named as left behind when it is not there."""
-    lost = []
-
-    def change(request, response):
-        # The first is a case's own; others clean up.
-        if request.method == "DELETE" and response.status == 204 and not lost:
-            lost.append(request.path)
-            return answer
-        return response
-
-    inside = endpoint()
-    done = run_any(
-        provider=NAME,
-        app=inside.app(),
-        around=lambda inner: Between(inner, change),
-        patience=Clock().patience,
-        clean_up=True,
-        pack=False,
-        selected=cases("SC-005", "SC-030", "SC-046", "SC-284", "SC-288"),
-    )
-    (name,) = [
-        each.case
-        for each in done.records
-        if each.exchange.request.path in lost and each.exchange.request.method == "DELETE"
-    ]
-    assert name.startswith("SC-046/")
-    assert red(done) & {"SC-284", "SC-288"} == set()
-    assert done.judgements["SC-284/accepted.stored"].verdict == "conformant"
-    assert done.left == inside.stored() == []
 
 
 @pytest.mark.parametrize("variant", [variants.SplitLinks, variants.AsciiJson])
