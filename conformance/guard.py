@@ -27,6 +27,8 @@ CONTROL_EVERY = 50
 _PAUSE_S = 1.0
 # Seconds to wait before another control where one got no answer: trouble on the way is no verdict on the endpoint.
 _PAUSES = (0.1, 0.5, 2.0, 5.0)
+# Trouble in which nothing was sent, and nothing will be in a moment.
+_THE_SAME_AGAIN = ("connect", "credentials", "money")
 # Tokens expire; an endpoint that fails more often than this is not being tested but endured.
 _MAX_LAPSES = 20
 # Tried in this order when the plain batch is refused.
@@ -141,7 +143,7 @@ class Guard:
         record = self._control()
         for pause in _PAUSES:
             trouble = record.exchange.trouble
-            if self._sender.answer(record) not in TROUBLE or (trouble and trouble.kind in ("connect", "credentials")):
+            if self._sender.answer(record) not in TROUBLE or (trouble and trouble.kind in _THE_SAME_AGAIN):
                 break
             if trouble and trouble.kind == "timeout" and (pause > _PAUSES[0] or not self._good_until):
                 # Two time-outs in a row are as telling as five, and cost less; one is, where nothing was answered yet.

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from harness import advisory, inconclusive, red, verdicts
@@ -37,7 +38,7 @@ from variants import (
 )
 from variants import run as run_any
 
-from conformance import providers
+from conformance import guard, providers
 from conformance import suite as suites
 from conformance.model import Account
 from conformance.patience import Patience
@@ -1150,6 +1151,15 @@ def test_the_limit_is_never_exceeded(limit, concurrency):
     assert "violation" not in {each[0] for each in unhappy(done).values()}
     reasons = {each.reason for each in done.judgements.values()} | {done.stopped}
     assert any("max_spend" in each for each in reasons)
+
+
+def test_nobody_waits_for_money(monkeypatch):
+    """Controls that there is no money for are not tried again and again."""
+    slept = []
+    monkeypatch.setattr(guard, "time", SimpleNamespace(sleep=slept.append))
+    done, _ = limited(30)
+    assert "max_spend" in done.stopped
+    assert sum(slept) <= 1
 
 
 @pytest.mark.parametrize("around", [ReadsLeniently, ReadsQuantities], ids=lambda each: each.__name__)
