@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from harness import NOW, run
+from wrapping import Way
 
 from conformance import bodies, checking, links
 from conformance.model import Account, Check, Exchange, Request, Response
@@ -61,25 +62,16 @@ def test_the_next_page_is_where_its_link_says(header, query):
 
 
 def test_codes_are_those_of_the_names_in_whatever_order_entries_stand():
-    def backwards(transport):
-        class Backwards:
-            def send(self, request, operation, name, now):
-                made = transport.send(request, operation, name, now)
-                told = bodies.answered(made)
-                if not isinstance(told, dict) or request.method != "POST":
-                    return made
-                turned = json.dumps(dict(reversed(told.items()))).encode()
-                return replace(made, response=replace(made.response, body=turned))
+    class Backwards(Way):
+        def send(self, request, operation, name, now):
+            made = super().send(request, operation, name, now)
+            told = bodies.answered(made)
+            if not isinstance(told, dict) or request.method != "POST":
+                return made
+            turned = json.dumps(dict(reversed(told.items()))).encode()
+            return replace(made, response=replace(made.response, body=turned))
 
-            def renew_credentials(self):
-                return False
-
-            def other_base(self):
-                return False
-
-        return Backwards()
-
-    straight, turned = run(provider="centra"), run(provider="centra", around=backwards)
+    straight, turned = run(provider="centra"), run(provider="centra", around=Backwards)
     assert {name: each.policy for name, each in turned.judgements.items()} == {
         name: each.policy for name, each in straight.judgements.items()
     }

@@ -9,6 +9,7 @@ from functools import cache
 
 import pytest
 from harness import CREDENTIALS, NOW, behaviour
+from wrapping import Way
 
 from conformance import catalogue, providers, schemas, target
 from conformance import suite as suites
@@ -51,23 +52,18 @@ def made(name, changes):
     return suites.build(pack, account, CREDENTIALS, explored=Explored(len(changes), tuple(changes)))
 
 
-class Sick:
+class Sick(Way):
     """A transport to an endpoint that answers bodies of one kind with another status."""
 
     def __init__(self, inside, bad, status):
-        self._inside, self._bad, self._status = inside, bad, status
+        super().__init__(inside)
+        self._bad, self._status = bad, status
 
     def send(self, request, operation, name, now):
-        exchange = self._inside.send(request, operation, name, now)
+        exchange = super().send(request, operation, name, now)
         if request.method == "POST" and self._bad(json.loads(request.body)):
             return replace(exchange, response=Response(self._status, (), b"{}"))
         return exchange
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
 
 
 def run(suite, *, fault="", strict=False, bad=None, status=500):

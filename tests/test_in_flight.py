@@ -10,13 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 from harness import all_faults, run, suite, verdicts
+from wrapping import Way
 
 from conformance.model import Exchange, Response, Trouble, Verdict
 
 PACKS = ("atlast", "sendcloud", "ezcards", "centra")
 
 
-class Jittery:
+class Jittery(Way):
     """
     A transport on which answers overtake one another, and some exchanges are cut.
 
@@ -24,7 +25,8 @@ class Jittery:
     """
 
     def __init__(self, inner, *, cut=0.0, seed=1):
-        self.inner, self.cut, self.random = inner, cut, random.Random(seed)
+        super().__init__(inner)
+        self.cut, self.random = cut, random.Random(seed)
         self.lock = threading.Lock()
 
     def send(self, request, operation, name, now):
@@ -38,18 +40,13 @@ class Jittery:
             return Exchange(name, operation, request, now, 0.0, trouble=Trouble("broken", "cut"))
         return exchange
 
-    def renew_credentials(self):
-        return False
 
-    def other_base(self):
-        return False
-
-
-class Counting:
+class Counting(Way):
     """A transport on which every exchange takes a while, and which counts how many are on their way."""
 
     def __init__(self, inner):
-        self.inner, self.lock = inner, threading.Lock()
+        super().__init__(inner)
+        self.lock = threading.Lock()
         self.now, self.most, self.beside = [], 0, set()
 
     def send(self, request, operation, name, now):
@@ -61,12 +58,6 @@ class Counting:
         with self.lock:
             self.now.remove(name)
             return self.inner.send(request, operation, name, now)
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
 
 
 @pytest.fixture(autouse=True)
@@ -142,11 +133,12 @@ def test_cut_connections_are_no_violations_and_create_nothing_twice(provider, wi
     assert [each for each in cut if bodies.count(each) > 1] == []
 
 
-class Turning:
+class Turning(Way):
     """From one request on, and until another if one is given, the endpoint answers everything alike."""
 
     def __init__(self, inner, after, status, until=None):
-        self.inner, self.after, self.status, self.until, self.count = inner, after, status, until, 0
+        super().__init__(inner)
+        self.after, self.status, self.until, self.count = after, status, until, 0
         self.lock = threading.Lock()
 
     def send(self, request, operation, name, now):
@@ -156,12 +148,6 @@ class Turning:
             exchange = self.inner.send(request, operation, name, now)
         time.sleep(0.001)
         return replace(exchange, response=Response(self.status, (), b"")) if turned else exchange
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
 
 
 @pytest.mark.parametrize("after", [40, 130, 333])

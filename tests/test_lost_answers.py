@@ -12,18 +12,19 @@ import pytest
 from harness import NOW, Endpoint, behaviour, suite, verdicts
 from harness import run as run_any
 from variants import unhappy
-from wrapping import Clock
+from wrapping import Clock, Way
 
 from conformance.model import Exchange, Response, Trouble, Verdict
 
 REPLIES = {"none": None, "500": Response(500, (), b""), "504": Response(504, (), b"")}
 
 
-class Losing:
+class Losing(Way):
     """A transport on which the answers that ``loses`` names are lost: the requests ``arrive``, or do not."""
 
     def __init__(self, inner, loses, *, arrive=True, reply=None):
-        self.inner, self.loses, self.arrive, self.reply = inner, loses, arrive, reply
+        super().__init__(inner)
+        self.loses, self.arrive, self.reply = loses, arrive, reply
         self.lost = []
 
     def send(self, request, operation, name, now):
@@ -35,12 +36,6 @@ class Losing:
         self.lost.append(request)
         trouble = None if self.reply else Trouble("broken", "cut")
         return Exchange(name, operation, request, now, 0.0, response=self.reply, trouble=trouble)
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
 
 
 def run(loses, *, provider="sendcloud", reply=None, arrive=True, **more):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from harness import behaviour, overall, red, run, suite, verdicts
+from wrapping import Way
 
 from conformance import changes, envelope
 from conformance.model import Verdict
@@ -12,7 +13,7 @@ from conformance.model import Verdict
 MEMBERS = {"atlast": ["customer", "userEmail", "orderTotal"], "sendcloud": ["shipping_address", "payment_details"]}
 
 
-class Between:
+class Between(Way):
     """A transport that sends another body than it was given where ``change`` makes one of the orders."""
 
     def __init__(self, change):
@@ -34,12 +35,6 @@ class Between:
         if not isinstance(orders, list) or not all(isinstance(each, dict) for each in orders):
             return body
         return envelope.encode(envelope.wrap(self.main, self.change(orders)))
-
-    def renew_credentials(self):
-        return False
-
-    def other_base(self):
-        return False
 
 
 def through(provider, change, **settings):
