@@ -11,10 +11,10 @@ from collections import Counter
 import pytest
 from harness import NOW, Endpoint, behaviour, suite, verdicts
 from harness import run as run_any
-from variants import unhappy
+from variants import CREDENTIALS, Around, Said, pack, served, unhappy
 from wrapping import Clock, Way
 
-from conformance.model import Exchange, Response, Trouble, Verdict
+from conformance.model import Exchange, Request, Response, Trouble, Verdict
 
 REPLIES = {"none": None, "500": Response(500, (), b""), "504": Response(504, (), b"")}
 
@@ -73,6 +73,11 @@ def is_deletion(request):
     return request.method == "DELETE"
 
 
+def is_listing(request):
+    """Pages of this size are the run's own; cases ask for others."""
+    return request.method == "GET" and "page_size=200" in request.query
+
+
 # Packs
 
 
@@ -88,7 +93,7 @@ def orders(request):
 
 
 def is_pack(request):
-    return b"-tests1-" in (request.body or b"") and orders(request) > 8
+    return request.method == "POST" and orders(request) > 8
 
 
 class Nth:
@@ -175,7 +180,7 @@ def test_a_deletion_that_was_not_answered_is_tried_once_more(arrive):
 
 def test_a_page_of_the_listing_that_was_not_answered_is_read_again():
     """Without it nobody would know what is stored, and nothing could be taken away."""
-    done, inside, lost = run(first(lambda request: "page_size=200" in request.query))
+    done, inside, lost = run(first(is_listing))
     assert len(lost) == 1
     assert verdicts(done) == verdicts(run_any(provider="sendcloud", patience=Clock().patience))
     assert done.left == [each for each in inside.stored() if "-tests1-" in each["order_id"]] == []
@@ -183,8 +188,45 @@ def test_a_page_of_the_listing_that_was_not_answered_is_read_again():
 
 
 def test_a_listing_that_is_never_answered_proves_nothing():
-    done, _, lost = run(lambda request: "page_size=200" in request.query, selected=cases("SC-030", "SC-284"))
+    done, _, lost = run(is_listing, selected=cases("SC-030", "SC-284"))
     assert len(lost) == 3
     judged = done.judgements["SC-284/accepted.stored"]
     assert (str(judged.verdict), judged.reason) == ("inconclusive", "the stored orders could not be listed")
     assert done.left
+
+
+# Recordings
+
+
+class Busy(Around):
+    """Has no time for a pack, a page of the listing and a deletion, the first of each."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.nth, self.page, self.deletion = Nth(2, 3), first(is_listing), first(is_deletion)
+
+    async def answer(self, call):
+        asked = Request(call.method, call.path, call.scope["query_string"].decode(), (), call.body or None)
+        busy = [each(asked) for each in (self.nth, self.page, self.deletion)]
+        return Said(503, []) if any(busy) else await super().answer(call)
+
+
+def test_a_run_that_was_lost_upon_is_replayed(run_pytest, tmp_path):
+    """With what was set aside, and what was sent in its place."""
+    text = pack("sendcloud").provider.folders.fixtures.joinpath("account.toml").read_text(encoding="utf-8")
+    for name in ("sent", "replayed"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "account.toml").write_text(text, encoding="utf-8")
+    environment = {f"SENDCLOUD_{name.upper()}": value for name, value in CREDENTIALS.items() if name != "access_token"}
+    kept = ("--provider=sendcloud", f"--cassettes={tmp_path / 'kept'}", "--report=out")
+    with served(pack("sendcloud"), Busy) as url:
+        arguments = (f"--endpoint={url}", f"--account={tmp_path / 'account.toml'}", "--record-mode=rewrite")
+        ran = run_pytest(tmp_path / "sent", *kept, *arguments, env=environment)
+    again = run_pytest(tmp_path / "replayed", *kept, "--record-mode=none")
+    purposes = [Counter(each["purpose"] for each in outcome.report["exchanges"].values()) for outcome in (ran, again)]
+    assert purposes[0] == purposes[1]
+    assert purposes[0]["lost"] == 2
+    assert ran.verdicts == again.verdicts
+    assert ran.report["run"]["left"] == again.report["run"]["left"] == []
+    # The deletion was a case's own.
+    assert Counter(ran.verdicts.values())["inconclusive"] == 1
