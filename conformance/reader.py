@@ -68,7 +68,8 @@ class Reader:
             patience.saw(patience.ticks() - started if record.earlier else 0.0)
             self._first = order
         else:
-            patience.hopeless = True
+            # Lost answers say nothing about how long storage takes.
+            patience.hopeless = self._sender.answer(record) not in TROUBLE
 
     def _reading_of(self, control: Record, order: Json) -> Composed | None:
         """How the first control is read: by the vendor's id, or by its own key."""

@@ -216,7 +216,8 @@ class Sender:
 
     def _not_yet(self, exchange: Exchange, until: Callable[[Exchange], bool] | None) -> bool:
         if until is not None:
-            return exchange.response is not None and not until(exchange)
+            # Reading does no harm: where the answer was lost, nobody knows yet.
+            return exchange.response is None or not until(exchange)
         return refusals.is_temporary(self._suite.provider.operation(exchange.operation), exchange)
 
     def begin_listing(self) -> None:

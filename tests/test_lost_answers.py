@@ -5,6 +5,7 @@ Whether the request arrived nobody knows. What hangs on one answer is asked for 
 or with fresh identifiers, and otherwise nothing is concluded from it.
 """
 
+import itertools
 import json
 from collections import Counter
 
@@ -15,6 +16,7 @@ from variants import CREDENTIALS, Around, Said, pack, served, unhappy
 from wrapping import Clock, Way
 
 from conformance.model import Exchange, Request, Response, Trouble, Verdict
+from conformance.reference import reading, shelf
 
 REPLIES = {"none": None, "500": Response(500, (), b""), "504": Response(504, (), b"")}
 
@@ -38,17 +40,18 @@ class Losing(Way):
         return Exchange(name, operation, request, now, 0.0, response=self.reply, trouble=trouble)
 
 
-def run(loses, *, provider="sendcloud", reply=None, arrive=True, **more):
+def run(loses, *, provider="sendcloud", reply=None, arrive=True, delay=0.0, **more):
     """One run with its endpoint and the requests whose answers were lost; waiting takes no time."""
+    more = {"patience": Clock().patience} | more
     made = suite(provider)
-    inside = Endpoint(made.provider, made.account, behaviour(provider=provider), clock=lambda: NOW)
+    inside = Endpoint(made.provider, made.account, behaviour(provider=provider), clock=lambda: NOW, delay=delay)
     losing = []
 
     def around(inner):
         losing.append(Losing(inner, loses, arrive=arrive, reply=reply))
         return losing[0]
 
-    done = run_any(provider=provider, app=inside.app(), around=around, patience=Clock().patience, **more)
+    done = run_any(provider=provider, app=inside.app(), around=around, **more)
     return done, inside, losing[0].lost
 
 
@@ -193,6 +196,30 @@ def test_a_listing_that_is_never_answered_proves_nothing():
     judged = done.judgements["SC-284/accepted.stored"]
     assert (str(judged.verdict), judged.reason) == ("inconclusive", "the stored orders could not be listed")
     assert done.left
+
+
+# Storage that takes a while
+
+
+@pytest.mark.parametrize("reply", ["none", "504"])
+@pytest.mark.parametrize("lost", [1, 4])
+def test_lost_answers_to_the_first_reading_tell_nothing_of_storage(monkeypatch, lost, reply):
+    """Storage takes two seconds: whoever gave up waiting for the first order would call all others lost."""
+    clock, count = Clock(), itertools.count()
+    monkeypatch.setattr(shelf, "time", clock)
+    monkeypatch.setattr(reading, "time", clock)
+
+    def first_readings(request):
+        return request.method == "GET" and next(count) < lost
+
+    about = [each.id for each in suite("sendcloud").cases if each.requirement.area in ("storage", "upsert")]
+    done, inside, gone = run(
+        first_readings, reply=REPLIES[reply], delay=2.0, patience=lambda: clock.patience(10.0), selected=about
+    )
+    assert len(gone) == lost
+    assert clock.monotonic() > 2
+    assert unhappy(done) == {}
+    assert done.left == inside.stored() == []
 
 
 # Recordings
