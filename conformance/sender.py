@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from conformance import ledger, refusals
-from conformance.answers import Answer, classify, fates
+from conformance.answers import TROUBLE, Answer, classify, fates
 from conformance.lanes import Lanes
 from conformance.model import Exchange, Judgement, Record, Request, Trouble
 from conformance.patience import Patience
@@ -181,13 +181,13 @@ class Sender:
         """Learn from an answer how patient to be, and what was charged."""
         exchange = record.exchange
         operation = self._suite.provider.operation(exchange.operation)
-        if self._not_yet(exchange, until):
-            # An endpoint that never comes round is not waited for again and again.
-            if until is None:
+        # An endpoint that never comes round is not waited for again and again.
+        if until is None:
+            if self._not_yet(exchange, until):
                 self._temporary_left = 0.0
-            else:
-                self.patience.in_vain = True
-        elif until is not None and record.earlier:
+        elif not until(exchange):
+            self.patience.in_vain = True
+        elif record.earlier:
             self.patience.saw((exchange.sent_at - record.earlier[0].sent_at).total_seconds())
         answer = classify(operation, exchange)
         charge = charged(operation, exchange) if answer is Answer.ACCEPTED else None
@@ -216,8 +216,9 @@ class Sender:
 
     def _not_yet(self, exchange: Exchange, until: Callable[[Exchange], bool] | None) -> bool:
         if until is not None:
-            # Reading does no harm: where the answer was lost, nobody knows yet.
-            return exchange.response is None or not until(exchange)
+            # Reading does no harm: where the answer was lost, nobody knows yet. Where it was lost for good, one try tells.
+            lost = classify(self._suite.provider.operation(exchange.operation), exchange) in TROUBLE
+            return not until(exchange) and not (lost and self.patience.in_vain)
         return refusals.is_temporary(self._suite.provider.operation(exchange.operation), exchange)
 
     def begin_listing(self) -> None:

@@ -76,9 +76,13 @@ def is_deletion(request):
     return request.method == "DELETE"
 
 
+def is_reading(request):
+    return request.method == "GET"
+
+
 def is_listing(request):
     """Pages of this size are the run's own; cases ask for others."""
-    return request.method == "GET" and "page_size=200" in request.query
+    return is_reading(request) and "page_size=200" in request.query
 
 
 # Packs
@@ -210,7 +214,7 @@ def test_lost_answers_to_the_first_reading_tell_nothing_of_storage(monkeypatch, 
     monkeypatch.setattr(reading, "time", clock)
 
     def first_readings(request):
-        return request.method == "GET" and next(count) < lost
+        return is_reading(request) and next(count) < lost
 
     about = [each.id for each in suite("sendcloud").cases if each.requirement.area in ("storage", "upsert")]
     done, inside, gone = run(
@@ -220,6 +224,17 @@ def test_lost_answers_to_the_first_reading_tell_nothing_of_storage(monkeypatch, 
     assert clock.monotonic() > 2
     assert unhappy(done) == {}
     assert done.left == inside.stored() == []
+
+
+@pytest.mark.parametrize("reply", ["none", "504"])
+@pytest.mark.parametrize("provider", ["sendcloud", "centra"])
+def test_where_no_reading_is_ever_answered_one_wait_tells(provider, reply):
+    """The whole time is spent once and not order by order, and nothing is called a violation."""
+    clock = Clock()
+    done, _, lost = run(is_reading, provider=provider, reply=REPLIES[reply], patience=lambda: clock.patience(60.0))
+    assert len(lost) > 20
+    assert 60 <= clock.monotonic() <= 70
+    assert {each[0] for each in unhappy(done).values()} == {"inconclusive"}
 
 
 # Recordings
